@@ -53,7 +53,7 @@ class PairFeatureSets:
             + (1 - self.network_weight) * self.model_outputs[:, :, -1]
         )
 
-    def rows(self, chosen: np.ndarray | slice) -> "PairFeatureSets":
+    def rows(self, chosen: np.ndarray) -> "PairFeatureSets":
         """The chosen rows."""
         history = None if self.history is None else self.history[chosen]
         return PairFeatureSets(
@@ -61,10 +61,11 @@ class PairFeatureSets:
             history,
         )  # fmt: skip
 
-    def of_label(self, label: int) -> np.ndarray:
-        """What the model of one label reads, float32 (rows, features)."""
-        parts = (self.item_features[:, label], self.model_outputs[:, label], self.entity_features, self.history)
-        return np.hstack([part for part in parts if part is not None]).astype(np.float32)
+    def of_label(self, rows: np.ndarray | slice, label: int) -> np.ndarray:
+        """What the model of one label reads of some rows, float32 (rows, features)."""
+        parts = [self.item_features[rows, label], self.model_outputs[rows, label], self.entity_features[rows]]
+        history = [] if self.history is None else [self.history[rows]]
+        return np.hstack([*parts, *history]).astype(np.float32)
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ class PairModel:
                 continue
             for low in range(0, len(answers), AT_ONCE):
                 rows = slice(low, low + AT_ONCE)
-                answers[rows, label] = self._of_label(name, feature_sets.rows(rows).of_label(label))
+                answers[rows, label] = self._of_label(name, feature_sets.of_label(rows, label))
         return answers
 
     def _of_label(self, name: str, features: np.ndarray) -> np.ndarray:
@@ -199,7 +200,7 @@ def fit_pairs(
     rate = np.log(target.mean(axis=0) + 1e-5)
     needed = {part for name in names for part in PARTS[name]}
     boosters = {
-        part: fit_label_boosters(lambda rows, label: feature_sets.rows(rows).of_label(label), target, seed)
+        part: fit_label_boosters(feature_sets.of_label, target, seed)
         if part == SEPARATE
         else {part: _boost(feature_sets, target, rate, part == "boosted", seed)}
         for part in sorted(needed)

@@ -52,13 +52,13 @@ def _of_source(
     since = microseconds(table.column(source.valid_from))
     order = np.lexsort((since, attribute_entity))
     at = _newest_before(attribute_entity[order], since[order], entity_index, cutoff)
-    attribute = np.where(at >= 0, order[np.maximum(at, 0)], -1) if len(order) else at
-    if source.valid_to and len(order):
+    attribute = np.append(order, -1)[at]
+    if source.valid_to:
         ends = table.column(source.valid_to)
         is_over = np.asarray(pc.is_valid(ends))
         until = np.full(len(attribute_entity), np.iinfo(np.int64).max)
         until[is_over] = microseconds(ends.drop_null())
-        attribute = np.where(cutoff <= until[attribute], attribute, -1)
+        attribute = np.where(cutoff <= np.append(until, 0)[attribute], attribute, -1)
     for name in categories(source):
         codes = pc.dictionary_encode(table.column(name).combine_chunks()).indices.fill_null(-1)
         yield _values_of(np.asarray(codes).astype(float), attribute)
@@ -80,17 +80,9 @@ def _newest_before(
     stride = np.int64(len(timestamps) + 1)
     keys = attribute_entity * stride + np.searchsorted(timestamps, since)
     at = np.searchsorted(keys, entity_index * stride + np.searchsorted(timestamps, cutoff)) - 1
-    return (
-        np.where((at >= 0) & (attribute_entity[np.maximum(at, 0)] == entity_index), at, -1)
-        if len(attribute_entity)
-        else np.full(len(at), -1)
-    )
+    return np.where(np.append(attribute_entity, -1)[at] == entity_index, at, -1)
 
 
 def _values_of(values: np.ndarray, attribute: np.ndarray) -> np.ndarray:
-    """The values of facts, (rows,); of those that are none `UNKNOWN`."""
-    return (
-        np.where(attribute >= 0, values[np.maximum(attribute, 0)], UNKNOWN)
-        if len(values)
-        else np.full(len(attribute), UNKNOWN)
-    )
+    """The values of facts (positions, -1 for none), (rows,); of none `UNKNOWN`."""
+    return np.append(values, UNKNOWN)[attribute]

@@ -55,7 +55,7 @@ def load(ws: Workspace, relation: Relation, table: pa.Table) -> None:
         warehouse.load(relation, table)
 
 
-def test_few_labels_are_learnt_from_more_rows(trained: Workspace) -> None:
+def test_few_labels_have_more_training_rows(trained: Workspace) -> None:
     """A row is as many pairs as there are labels, and pairs are bounded."""
     task = trained.contract.tasks[0].model_copy(update={"type": TaskType.MULTILABEL, "target": "station"})
     settings = trained.settings

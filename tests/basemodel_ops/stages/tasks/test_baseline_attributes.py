@@ -108,7 +108,7 @@ def test_untimestamped_ones_and_those_that_answers_are_made_of_are_not_read(ware
     assert list(attribute_features(contract(), warehouse, pa.array([0]), who, at, EVERYONE, ["members"])) == []
 
 
-def test_a_table_without_facts_tells_nothing(warehouse: DuckDBWarehouse) -> None:
+def test_an_empty_table_has_unknown_values(warehouse: DuckDBWarehouse) -> None:
     warehouse.load(MEMBERS, pa.Table.from_pylist(members(0)).slice(0, 0))
     who, at = np.zeros(2, np.int64), np.zeros(2, np.int64)
     result = list(attribute_features(contract(), warehouse, pa.array([0]), who, at, EVERYONE))
