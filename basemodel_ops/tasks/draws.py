@@ -2,6 +2,9 @@
 
 import numpy as np
 
+SURE = 1.96
+"""Standard errors to either side of what holds 95 of 100 times."""
+
 
 class EntityDraws:
     """Draws as many entities as there are."""

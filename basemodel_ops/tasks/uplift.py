@@ -12,8 +12,8 @@ TREATED = 2.0
 LEAST_PROPENSITY = 0.05
 """Chances of the treatment, and of none, are taken to be this at least: few rows would outweigh all others."""
 
-SAMPLES, SURE = 200, 1.96
-"""Draws of entities that an interval is found by, and the standard errors to either side that hold 95 of 100 times."""
+SAMPLES = 200
+"""Draws of entities that an interval is found by."""
 
 Weight = np.ndarray | None
 """Of how many rows each speaks, (rows,); None where all speak of one."""

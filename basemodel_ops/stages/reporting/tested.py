@@ -14,7 +14,7 @@ from basemodel_ops.contract.types import SMALLER_IS_BETTER, Task
 from basemodel_ops.pages.cards import Measured
 from basemodel_ops.pages.pictures import Picture
 from basemodel_ops.pages.quality import of_amounts, of_chances, of_classes, of_effects, of_rankings
-from basemodel_ops.tasks.draws import EntityDraws
+from basemodel_ops.tasks.draws import SURE, EntityDraws
 from basemodel_ops.tasks.influence import auroc_moved, standard_error
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.metrics import metric_of
@@ -24,9 +24,6 @@ SAMPLES = 40
 
 ENOUGH = 20
 """Rows of a group below which nothing is said of it."""
-
-SURE = 1.96
-"""Standard errors to either side of what holds 95 of 100 times."""
 
 NAMED = 10
 """Length of the lists that NDCG@10 is of."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from basemodel_ops.contract.types import Task
 from basemodel_ops.tasks.calibration import Calibration
-from basemodel_ops.tasks.draws import EntityDraws
+from basemodel_ops.tasks.draws import SURE, EntityDraws
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import Learner, TaskKind, Weight
 from basemodel_ops.tasks.losses import LEAST_CHANCE, MixtureLoss, log_loss
@@ -29,8 +29,8 @@ from basemodel_ops.tasks.survival import (
     survival,
 )
 
-SAMPLES, SURE = 50, 1.96
-"""Draws of entities by which an interval is found, and its standard errors."""
+SAMPLES = 50
+"""Draws of entities by which an interval is found."""
 
 WITHIN_HORIZON = PERIODS // 3
 """Periods of the horizon; the others share what lies beyond it."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from basemodel_ops.contract.types import Task, TaskType
 from basemodel_ops.tasks.curves import auroc
+from basemodel_ops.tasks.draws import SURE
 from basemodel_ops.tasks.effect_heads import Part, TransformedOutcome, TwoModels
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import FeatureView, TaskKind, Weight
@@ -19,7 +20,6 @@ from basemodel_ops.tasks.losses import MixtureLoss, squared
 from basemodel_ops.tasks.metrics import Measure
 from basemodel_ops.tasks.separation import class_separations
 from basemodel_ops.tasks.uplift import (
-    SURE,
     effect_of,
     is_treated,
     outcome_of,

@@ -18,7 +18,6 @@ from basemodel_ops.stages.checks.deciles import check_deciles
 from basemodel_ops.stages.explanations.published import effects_relation
 from basemodel_ops.stages.reporting import tables
 from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
-from basemodel_ops.stages.reporting.tested import SURE
 from basemodel_ops.stages.reporting.worth import Worth, worth
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.deciles import deciles_relation
@@ -26,6 +25,7 @@ from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.predictions import PredictionsArtifact, read_predictions
 from basemodel_ops.tasks import label_efficiency
+from basemodel_ops.tasks.draws import SURE
 from basemodel_ops.tasks.metrics import metric_of
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import rows_query

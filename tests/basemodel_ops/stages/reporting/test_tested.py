@@ -9,7 +9,8 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from basemodel_ops.contract.types import Relation, Task, TaskType
 from basemodel_ops.stages.reporting import tested
-from basemodel_ops.stages.reporting.tested import ENOUGH, SAMPLES, SURE, positions_by
+from basemodel_ops.stages.reporting.tested import ENOUGH, SAMPLES, positions_by
+from basemodel_ops.tasks.draws import SURE
 
 
 def make_rows(kind: TaskType, seed: int) -> tuple[tested.Tested, dict[str, np.ndarray]]:
