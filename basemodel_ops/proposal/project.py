@@ -10,14 +10,18 @@ import yaml
 from sqlglot import exp
 
 from basemodel_ops.errors import DataError
+from basemodel_ops.proposal.grid import MONTHS
+from basemodel_ops.proposal.moments import middle_of_year, timestamp_of_column
 from basemodel_ops.proposal.roles import Proposal, annotation
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
-from basemodel_ops.proposal.tables import middle_of_year, timestamp_of_column
 from basemodel_ops.proposal.templates import DIGESTS, GRIDS, MACROS, PROFILES, README, TASK, TIMESTAMPS
 
 STALE = timedelta(days=14)
 """Data that end longer ago than this have stopped: then the grid's `now` is their end, not the clock."""
 
+
+STEPS = {"day": ("day", 1), "week": ("day", 7), **{every: ("month", count) for every, count in MONTHS.items()}}
+"""Units of SQL from one cutoff to the next, and how many."""
 
 SCHEMAS = {"raw": "view", "behavior": "table", "tasks": "table"}
 """Folders of models, whose schemas are called so, and how they are materialized."""
@@ -221,8 +225,8 @@ def _grid(proposal: Proposal) -> str:
     )
     kind = TIMESTAMPS[proposal.dialect]
     ends = f"    select max(cast(moment as {kind})) as data_end\n    from (\n{ends}\n    ) as ends"
-    step = {"week": 7, "day": 1}[proposal.every]
-    return GRIDS[proposal.dialect].format(ends=ends, start=proposal.start.isoformat(), step=step)
+    unit, count = STEPS[proposal.every]
+    return GRIDS[proposal.dialect].format(ends=ends, start=proposal.start.isoformat(), unit=unit, count=count)
 
 
 def _task(proposal: Proposal) -> str:

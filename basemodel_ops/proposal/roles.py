@@ -1,7 +1,6 @@
 """What each table is taken for: events, facts, or neither; whose behaviour it is, and over which time."""
 
 import itertools
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from datetime import date, datetime, timedelta
 from basemodel_ops.contract.answers import ANSWERED
 from basemodel_ops.contract.inference import family, is_named_like_an_id
 from basemodel_ops.errors import DataError
+from basemodel_ops.proposal.grid import cadence_and_horizon, first_cutoff
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 
 WHOSE = re.compile(
@@ -53,7 +53,7 @@ class Proposal:
     unused: tuple[tuple[SeenTable, str], ...]
     """Tables that are neither, and why."""
     every: str
-    """`week` or `day`, the distance of cutoffs."""
+    """The distance of cutoffs: `day`, `week`, `month`, `quarter` or `year`."""
     start: date
     end: datetime
     horizon: int
@@ -86,7 +86,7 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     Raises:
         DataError: no table has events, no column says whose they are, or they span too few days.
     """
-    dated = [table for table in tables if _time(table) is not None]
+    dated = [table for table in tables if table.time is not None]
     if not dated:
         raise DataError(
             f"No table has a column of timestamps or dates, so none holds events. There are "
@@ -112,10 +112,9 @@ def propose(tables: Sequence[SeenTable], entity: str | None = None) -> Proposal:
     if days < LEAST_DAYS:
         raise DataError(f"The events span {days} days, {first:%Y-%m-%d} to {last:%Y-%m-%d}; {LEAST_DAYS} are needed.")
     kind = next(column.data_type for event in events if (column := event.table.column(entity_column)) is not None)
-    every, horizon = ("day", 7) if days < 84 else ("week", 28 if days >= 300 else 14 if days >= 150 else 7)
-    horizon = max(horizon, min(_spacing(_main(events, entity_column)), days // 8))
-    start = (first + timedelta(days=max(days // 5, 14))).date()
-    start += timedelta(days=(7 - start.weekday()) % 7)
+    main = _main(events, entity_column)
+    every, horizon = cadence_and_horizon(main.table, main.time, entity_column, days)
+    start = first_cutoff(every, (first + timedelta(days=max(days // 5, 14))).date())
     return Proposal(entity_column, kind, tuple(events), tuple(known), tuple(unused), every, start, last, horizon)
 
 
@@ -125,14 +124,6 @@ def _main(events: Sequence[Events], entity: str) -> Events:
         return (0 if column is None else column.distinct), event.table.rows
 
     return max(events, key=size)
-
-
-def _spacing(event: Events) -> int:
-    """Days from one moment at which something happens to the next, on average: a year of totals by season."""
-    time = event.table.column(event.time)
-    if time is None or time.first is None or time.last is None or time.distinct < 2:
-        return 1
-    return math.ceil((time.last - time.first).days / (time.distinct - 1))
 
 
 def _held(table: SeenTable) -> str:
@@ -161,7 +152,7 @@ def _divided(tables: Sequence[SeenTable], entity: str) -> tuple[list[Events], li
         if table.copy_of:
             unused.append((table, f"the same rows as {table.copy_of}"))
             continue
-        whose, time = table.column(entity), _time(table)
+        whose, time = table.column(entity), table.time
         keys = [column for column in table.columns if table.is_key(column)]
         if whose is not None and time is not None and whose.distinct < table.rows:
             events.append(Events(table, time.name, _session(table, whose)))
@@ -173,12 +164,6 @@ def _divided(tables: Sequence[SeenTable], entity: str) -> tuple[list[Events], li
             lacking = "no time" if time is None else f"no column {entity}"
             unused.append((table, f"{lacking} and no column of names or numbers whose values stand once"))
     return events, attributes, unused
-
-
-def _time(table: SeenTable) -> SeenColumn | None:
-    """The column of the most precise moments; None where there is none."""
-    times = (column for column in table.columns if column.is_timestamp and column.first)
-    return max(times, key=_precision, default=None)
 
 
 def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict[str, object]:
@@ -221,11 +206,6 @@ def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
     if not likely:
         raise DataError(f"Nothing says whose events these are. Name a column by --entity: {_list(shared)}.")
     return max(likely, key=lambda name: (named[name], shared[name], is_named_like_an_id(name), -len(name)))
-
-
-def _precision(column: SeenColumn) -> tuple[bool, int]:
-    """Timestamps before dates, then whatever has most values."""
-    return column.data_type.startswith("timestamp") or column.ticks > 0, column.distinct
 
 
 def _session(table: SeenTable, current: SeenColumn) -> str | None:

@@ -15,6 +15,7 @@ from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.copies import with_copies
 from basemodel_ops.proposal.databases import chosen
 from basemodel_ops.proposal.mentions import with_mentions
+from basemodel_ops.proposal.rhythm import with_rhythm
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 from basemodel_ops.proposal.tables import look_at, model_name, snake
 from basemodel_ops.warehouse.queries import column_of, table_of
@@ -117,7 +118,7 @@ def look_into(database: Database, names: Iterable[str]) -> list[SeenTable]:
             results[name] = _look(connection, database, relation, name, reserved, is_view=kind != "BASE TABLE")
         tables = [results[name] for name in sorted(results)]
         looked_at = [replace(table, read=exp.table_(table.name, quoted=True)) for table in tables]
-        described = with_mentions(connection, with_copies(connection, looked_at))
+        described = with_rhythm(connection, with_mentions(connection, with_copies(connection, looked_at)))
     return [replace(current, read=table.read) for current, table in zip(described, tables, strict=True)]
 
 

@@ -42,6 +42,9 @@ class SeenColumn:
     mentions: str = ""
     """The table of facts whose keys its values are, if it is not called like these."""
 
+    days_apart: float | None = None
+    """Of rows of one value by the table's moments, in the median of values that it has on several days."""
+
     @property
     def is_timestamp(self) -> bool:
         """Whether it is a timestamp or a date, or a number that stands for one."""
@@ -83,6 +86,12 @@ class SeenTable:
         return f"{self.read.name} of {files}" if files else f"{self.read.db}.{self.read.name}"
 
     @property
+    def time(self) -> SeenColumn | None:
+        """The column of the most precise moments; None where there is none."""
+        times = (column for column in self.columns if column.is_timestamp and column.first)
+        return max(times, key=_precision, default=None)
+
+    @property
     def valid_from(self) -> str | None:
         """The column that by its name says when whoever a row is about began; None where none is known of every row."""
         named = (c for c in self.columns if c.is_timestamp and not (c.is_year or c.nulls) and c.distinct > 1)
@@ -109,3 +118,8 @@ class SeenTable:
     def source(self) -> exp.Select:
         """All rows, read in place."""
         return exp.select("*").from_(self.read.copy())
+
+
+def _precision(column: SeenColumn) -> tuple[bool, int]:
+    """Timestamps before dates, then whatever has most values."""
+    return column.data_type.startswith("timestamp") or column.ticks > 0, column.distinct

@@ -16,6 +16,8 @@ from basemodel_ops.proposal.copies import with_copies
 from basemodel_ops.proposal.databases import ENDINGS, attach, is_database, is_duckdb, placed, relations
 from basemodel_ops.proposal.files import READERS, described_columns, read_once, reader_of, unreadable
 from basemodel_ops.proposal.mentions import with_mentions
+from basemodel_ops.proposal.moments import timestamp_of_column
+from basemodel_ops.proposal.rhythm import with_rhythm
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 from basemodel_ops.proposal.spellings import read_of
 
@@ -63,7 +65,8 @@ def look(paths: Iterable[Path]) -> list[SeenTable]:
                 results[name] = look_at(connection, SeenTable(name, (file,), relation, 0, ()))
         if not results:
             raise DataError(_no_table(paths))
-        return with_mentions(connection, with_copies(connection, [results[name] for name in sorted(results)]))
+        tables = with_copies(connection, [results[name] for name in sorted(results)])
+        return with_rhythm(connection, with_mentions(connection, tables))
 
 
 def snake(name: str) -> str:
@@ -224,26 +227,3 @@ def _ticks(connection: duckdb.DuckDBPyConnection, table: SeenTable, column: exp.
     if low is None or high is None:
         return 0
     return next((ticks for ticks in (1, 1_000, 1_000_000) if FIRST * ticks <= low <= high < LAST * ticks), 0)
-
-
-def timestamp_of_column(column: exp.Column, ticks: int, dialect: str = "duckdb") -> exp.Expr:
-    """A column as a timestamp in UTC; `ticks` as in `SeenColumn`."""
-    if not ticks:
-        return exp.cast(column, "timestamp")
-    if dialect == "postgres":  # dbt's session is in UTC
-        seconds = exp.Div(this=exp.cast(column, "double"), expression=exp.Literal.number(ticks))
-        return exp.cast(exp.Anonymous(this="to_timestamp", expressions=[seconds]), "timestamp")
-    # As doubles, which have microseconds until 2255: 32 bits hold seconds and not their microseconds.
-    counted = exp.cast(
-        exp.Mul(this=exp.cast(column, "double"), expression=exp.Literal.number(1_000_000 // ticks)), "bigint"
-    )
-    if dialect == "snowflake":
-        return exp.Anonymous(this="to_timestamp_ntz", expressions=[counted, exp.Literal.number(6)])
-    return exp.func("make_timestamp", counted, dialect="duckdb")
-
-
-def middle_of_year(column: exp.Column, dialect: str = "duckdb") -> exp.Expr:
-    """The first of July of a year; null where it is none that a date may have."""
-    parts = [exp.cast(column, "int"), exp.Literal.number(7), exp.Literal.number(1)]
-    name = "date_from_parts" if dialect == "snowflake" else "make_date"
-    return exp.case().when(column.copy().between(1, 9999), exp.Anonymous(this=name, expressions=parts))

@@ -99,7 +99,7 @@ final as (
         steps.cutoff,
         bounds.data_end
     from bounds
-    cross join generate_series(timestamp '{start}', bounds.data_end, interval '{step} days') as steps (cutoff)
+    cross join generate_series(timestamp '{start}', bounds.data_end, interval '{count} {unit}') as steps (cutoff)
 )
 
 select * from final
@@ -113,7 +113,7 @@ with bounds as (
 
 steps as (
     select
-        dateadd(day, {step} * (row_number() over (order by seq4()) - 1), cast('{start}' as timestamp_ntz)) as cutoff
+        dateadd({unit}, {count} * (row_number() over (order by seq4()) - 1), cast('{start}' as timestamp_ntz)) as cutoff
     from table(generator(rowcount => 10000))
 ),
 

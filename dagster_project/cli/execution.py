@@ -154,9 +154,26 @@ def print_plan(settings: Settings, renew: bool, as_of: str | None, console: Cons
 
     project = load_project(settings)
     workspace = Workspace.open(project.settings, project.contract, lambda _: None, "plan")
+    if missing := _unbuilt(project):
+        console.print(
+            f"Not built yet: {', '.join(missing)}. `basemodel run` builds the dbt models and then makes everything: "
+            "encoders, representation, models, answers. How many rows, how much memory and how long is known once they "
+            "are there: it says so before it begins, and so does `basemodel plan`, after `dbt build` with "
+            f"BASEMODEL_WAREHOUSE_PATH as {settings.warehouse_path} where that is DuckDB.",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
+        return
     key = partition(project, as_of)
     trained = plan(workspace, True if renew else None)
     print_steps([*trained, *plan_answers(workspace, partition_moment(key), trained)], console)
+
+
+def _unbuilt(project: Project) -> list[str]:
+    """Relations of the contract that are not in the warehouse."""
+    contract = project.contract
+    declared = [*contract.events, *contract.attributes, *contract.tasks, contract.grid]
+    with open_warehouse(project.settings) as warehouse:
+        return [str(node.relation) for node in declared if not warehouse.exists(node.relation)]
 
 
 def answer_without_labels(settings: Settings, task: str, as_of: str | None, console: Console) -> None:

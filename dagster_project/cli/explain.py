@@ -54,6 +54,11 @@ def explain(
     console.print(
         f"{head}{_number(explained.empty)} had nothing happened.", soft_wrap=True, markup=False, highlight=False
     )
+    if not explained.is_asked:
+        console.print(
+            f"{task} does not ask about {entity} then: its population has no such row, so this score is in no table.",
+            soft_wrap=True, markup=False, highlight=False,
+        )  # fmt: skip
     show(reasons_table(explained, top), console)
 
 

@@ -137,3 +137,16 @@ def test_what_cannot_be_explained_ends_with_one_message_and_exit_1(
     assert "Traceback" not in result.output
     for word in words:
         assert word in result.stderr
+
+
+def test_an_entity_that_the_task_does_not_ask_about_is_explained_and_said_to_be_in_no_table(visits: Run) -> None:
+    absent = f"""
+        select distinct patient from behavior.visits where patient not in (
+            select patient from basemodel.returns_14d_scores where as_of = {NEWEST}
+        ) and visited_at < {NEWEST} order by 1
+        """
+    patient = visits.rows(absent)[0][0]
+    assert "this score is in no table" in " ".join(explain(visits, "returns_14d", patient).output.split())
+    assert json.loads(explain(visits, "returns_14d", patient, "--json").output)["is_asked"] is False
+    known, _ = highest(visits)
+    assert "in no table" not in explain(visits, "returns_14d", known).output

@@ -60,7 +60,7 @@ def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypat
     data, folder = write_shop(tmp_path / "data"), tmp_path / "my shop"
     result = CliRunner().invoke(app, ["init", str(folder), str(data)])
     assert result.exit_code == 0, result.output
-    for word in ("orders", "entity customer_id", "colours", "not used", "returns_14d"):
+    for word in ("orders", "entity customer_id", "colours", "not used", "returns_28d"):
         assert word in result.output
 
     settings = Settings(dbt_project_dir=folder, home=tmp_path / "home")
@@ -72,14 +72,20 @@ def test_files_become_a_project_without_a_line_of_code(tmp_path: Path, monkeypat
     assert columns["amount_paid"].type is ColumnType.NUMBER
     assert next(column for column in contract.attribute("customers").columns if column.name == "e_mail").withheld
 
+    variables = {"BASEMODEL_DBT_PROJECT_DIR": str(folder), "BASEMODEL_HOME": str(settings.home)}
+    planned = CliRunner().invoke(app, ["plan"], env=variables)
+    assert planned.exit_code == 0, planned.output
+    assert "Not built yet: behavior.orders, " in planned.output
+    assert "`basemodel run` builds the dbt models" in planned.output
+
     with duckdb.connect(str(built(folder, tmp_path / "warehouse.duckdb")), read_only=True) as connection:
-        requested = connection.execute("select count(distinct customer_id) from tasks.returns_14d").fetchone()
+        requested = connection.execute("select count(distinct customer_id) from tasks.returns_28d").fetchone()
         wrong = connection.execute(
-            """select count(*) from tasks.returns_14d as label
+            """select count(*) from tasks.returns_28d as label
             join (select distinct data_end from tasks.cutoffs) as ends on true
-            where returns is distinct from case when cutoff + interval 14 days <= data_end then exists (
+            where returns is distinct from case when cutoff + interval 28 days <= data_end then exists (
                 select 1 from behavior.orders as later where later.customer_id = label.customer_id
-                and later.ordered_at >= label.cutoff and later.ordered_at < label.cutoff + interval 14 days) end"""
+                and later.ordered_at >= label.cutoff and later.ordered_at < label.cutoff + interval 28 days) end"""
         ).fetchone()
     assert requested == (CUSTOMERS,)
     assert wrong == (0,)
@@ -111,7 +117,7 @@ def test_tables_in_a_warehouse_become_a_project(
         warehouse.load(Relation(schema_name="tasks", name="cutoffs"), chosen)
         result = CliRunner().invoke(app, ["init", str(folder), f"{kind}:shop"])
         assert result.exit_code == 0, result.output
-        for word in ("orders", "entity customer_id", "colours", "not used", "returns_14d"):
+        for word in ("orders", "entity customer_id", "colours", "not used", "returns_28d"):
             assert word in result.output
 
         monkeypatch.setenv("BASEMODEL_DBT_PROJECT_DIR", str(folder))
@@ -123,10 +129,10 @@ def test_tables_in_a_warehouse_become_a_project(
         built(folder, tmp_path / "none.duckdb")
         labels, orders, ends = (
             rows_of(warehouse, relation)
-            for relation in ("my_shop_tasks.returns_14d", "behavior.orders", "my_shop_tasks.cutoffs")
+            for relation in ("my_shop_tasks.returns_28d", "behavior.orders", "my_shop_tasks.cutoffs")
         )
         assert rows_of(warehouse, "tasks.cutoffs") == chosen.to_pylist()
-    window, end = timedelta(days=14), ends[0]["data_end"]
+    window, end = timedelta(days=28), ends[0]["data_end"]
     assert end == max(order["ordered_at"] for order in orders)
     assert {label["customer_id"] for label in labels} == set(range(1, CUSTOMERS + 1))
     for label in labels:

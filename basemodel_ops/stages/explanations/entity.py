@@ -1,6 +1,10 @@
 """Asking why one entity has its score, or its items."""
 
+from dataclasses import replace
 from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from basemodel_ops.contract.cutoffs import key_of
 from basemodel_ops.contract.task_types import Shape
@@ -45,7 +49,7 @@ def explain_entity(ws: Workspace, name: str, entity: str, as_of: datetime, label
         key = typed_key(ws.contract, warehouse, entity)[0].as_py()
         for group in groups(Builder.of(ws, warehouse, as_of, [key]), question, label):
             (explained,) = group.in_raw_events(group.explain(EVALUATIONS, ws.settings.seed, CONTEXTS))
-            return explained
+            return replace(explained, is_asked=_is_asked(ws.contract, warehouse, task, key, as_of))
         raise _unknown(ws.contract, warehouse, task, entity, key, as_of)
 
 
@@ -86,18 +90,22 @@ def _task(contract: Contract, name: str) -> Task:
     return contract.task(name)
 
 
+def _is_asked(contract: Contract, warehouse: Warehouse, task: Task, key: object, as_of: datetime) -> bool:
+    """Whether a task asks about an entity at a cutoff."""
+    population = warehouse.read(population_query(contract.grid, task, as_of, is_open=False)).column(0)
+    return bool(pc.is_in(pa.array([key], population.type), population)[0].as_py())
+
+
 def _unknown(
     contract: Contract, warehouse: Warehouse, task: Task, entity: str, key: object, as_of: datetime
 ) -> DataError:
     """What to say of an entity without an event before the cutoff."""
-    is_in_population = (
-        key in warehouse.read(population_query(contract.grid, task, as_of, is_open=False)).column(0).to_pylist()
-    )
+    is_asked = _is_asked(contract, warehouse, task, key, as_of)
     examples = warehouse.read(entities_query(contract, as_of).limit(3)).column(0).to_pylist()
     there = (
         f"Entities with events are, for example: {', '.join(map(str, examples))}." if examples else "Nobody has any."
     )
-    known = f"{task.name} asks about it" if is_in_population else f"{task.name} does not ask about it either"
+    known = f"{task.name} asks about it" if is_asked else f"{task.name} does not ask about it either"
     return DataError(
         f"{task.entity} {entity!r} has no event before {key_of(as_of)}, so none explains its score; {known}. "
         f"{there} Look at its spelling, or choose a later --as-of."

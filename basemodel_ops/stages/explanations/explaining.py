@@ -74,6 +74,8 @@ class Explained:
     """What the models say had no event happened: facts of the entity and the time of the year alone."""
     reasons: tuple[Reason, ...]
     evaluations: int
+    is_asked: bool = True
+    """Whether the task asks about the entity then; a score of one that it does not is in no table."""
 
 
 @dataclass(frozen=True)

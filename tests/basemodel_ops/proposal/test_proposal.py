@@ -1,5 +1,6 @@
 """What files hold is told from names, types and counts, and what cannot be told is said."""
 
+import itertools
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
@@ -65,7 +66,8 @@ def test_tables_are_taken_for_what_they_are(proposal: Proposal) -> None:
     }  # fmt: skip
     assert proposal.start.weekday() == 0
     assert (proposal.start - date(2024, 1, 1)).days >= DAYS // 5
-    assert (proposal.every, proposal.horizon) == ("week", 14)
+    # Customers come back after 40 days, and half a year of data allows no more than 28.
+    assert (proposal.every, proposal.horizon) == ("week", 28)
 
 
 def test_columns_are_annotated_where_names_and_types_do_not_tell(proposal: Proposal) -> None:
@@ -131,14 +133,45 @@ def test_a_year_of_birth_is_a_date_where_facts_are_dated(tmp_path: Path, has_beg
     assert rows[3:6] == ([(None,), (None,), (datetime(1955, 7, 1),)] if has_beginning else [(None,), (0,), (1955,)])
 
 
-def test_the_question_is_about_most_entities_and_as_far_ahead_as_moments_are_apart(tmp_path: Path) -> None:
+def test_the_question_is_about_most_entities_and_as_far_ahead_as_their_days_are_apart(tmp_path: Path) -> None:
     """Players have a row a season, and a few of them awards."""
     by_season = "date '1990-10-31' + to_years(cast(i // 40 as integer))"
     seasons = f"select i % 40 as player_id, 't' || i % 5 as team, {by_season} as season_end from range(1200) as t (i)"
     awards = f"select i % 4 as player_id, 'a' || i % 2 as award, {by_season} as given_on from range(1200) as t (i)"
     proposal = propose(look([csv(tmp_path, "awards.csv", awards), csv(tmp_path, "seasons.csv", seasons)]))
     assert [event.table.name for event in proposal.events] == ["awards", "seasons"]
-    assert (proposal.main.table.name, proposal.horizon, proposal.every) == ("seasons", 366, "week")
+    assert (proposal.main.table.name, proposal.horizon, proposal.every) == ("seasons", 365, "year")
+    assert proposal.start == date(1997, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("apart", "days", "expected"),
+    [
+        (3, 400, ("week", 28, date(2020, 3, 23))),
+        (3, 60, ("day", 7, date(2020, 1, 20))),
+        (50, 1500, ("week", 56, date(2020, 11, 2))),
+        (150, 3000, ("month", 182, date(2021, 9, 1))),
+        (300, 3000, ("quarter", 365, date(2021, 10, 1))),
+        (150, 600, ("week", 91, date(2020, 5, 4))),  # a fifth of the data at most
+    ],
+)
+def test_cutoffs_and_the_question_follow_how_often_people_are_seen(
+    tmp_path: Path, apart: int, days: int, expected: tuple[str, int, date]
+) -> None:
+    """Somebody is seen on every day, so that the table alone does not tell."""
+    query = f"""
+        select i as patient_id, timestamp '2020-01-01' + to_days(cast(i % {apart} + j * {apart} as integer)) as seen
+        from range({3 * apart}) as t (i), range({days // apart + 1}) as u (j) where i % {apart} + j * {apart} <= {days}
+        """
+    proposal = propose(look([csv(tmp_path, "stays.csv", query)]))
+    assert (proposal.every, proposal.horizon, proposal.start) == expected
+    grid = files_of(proposal, tmp_path, datetime(2026, 1, 1))["models/tasks/cutoffs.sql"]
+    built = grid.replace("{{ ref('stays') }}", f"'{tmp_path}/stays.csv'")
+    cutoffs = [cutoff for (cutoff,) in duckdb.execute(f"select cutoff from ({built}) order by 1").fetchall()]
+    assert cutoffs[0] == datetime.combine(proposal.start, datetime.min.time())
+    steps = {(later.date() - earlier.date()).days for earlier, later in itertools.pairwise(cutoffs)}
+    least, most = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (90, 92)}[proposal.every]
+    assert least <= min(steps) <= max(steps) <= most
 
 
 def test_an_entity_may_be_named(tables: list[SeenTable]) -> None:
