@@ -25,6 +25,8 @@ NEVER = 0.9 * ABSENT_DAYS
 MEASURES = ("events", "sessions", "active_days")
 """What is measured of a source whatever its columns."""
 
+MINUTES, MINUTES_OF_DAY = "minutes since", 24 * 60
+
 PEERS = "what became of others with the same items"
 
 Unit = Callable[[np.ndarray], np.ndarray]
@@ -49,7 +51,10 @@ class Aggregate:
             return "never"
         if self.names:
             return self.names[min(int(value), len(self.names) - 1)]
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+        number = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+        # As minutes alone nobody reads how long a year is.
+        is_long = self.words.startswith(MINUTES) and value >= 2 * MINUTES_OF_DAY
+        return f"{number} ({value / MINUTES_OF_DAY:,.0f} days)" if is_long else number
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
@@ -150,7 +155,7 @@ class Wording:
                 return [f"days since {column} {value}" for value in self._values(block, is_public)], _since, ()
             case "recent_gap":
                 until = "" if detail == "1" else " to the next"
-                return f"minutes since {last}{until}", np.expm1, ()
+                return f"{MINUTES} {last}{until}", np.expm1, ()
             case "recent_item":
                 return f"{column} of {last}", _identity, ("none", *self._vocabulary(block))
             case "recent_same":
@@ -173,7 +178,7 @@ class Wording:
             case "run":
                 what, read = {
                     "length": ("events in the newest run", np.expm1),
-                    "age": ("minutes since the newest run began", np.expm1),
+                    "age": (f"{MINUTES} the newest run began", np.expm1),
                     "runs": ("runs as a share of events", _identity),
                 }[detail]
                 return f"{what}, {column} of {source}", read, ()

@@ -199,3 +199,13 @@ def test_values_of_personal_columns_are_told_nowhere(riders: Workspace) -> None:
 
 def test_infinite_days_are_never() -> None:
     assert Aggregate("days").formatted(np.inf) == "never"
+
+
+def test_many_minutes_are_days_too() -> None:
+    since = Aggregate("minutes since the last of trips")
+    assert [since.formatted(value) for value in (12.0, 1440.0, 5_264_845.0)] == [
+        "12",
+        "1,440",
+        "5,264,845 (3,656 days)",
+    ]
+    assert Aggregate("trips in 28 days").formatted(5_264_845.0) == "5,264,845"
