@@ -58,8 +58,8 @@ def init(
             soft_wrap=True, markup=False,
         )  # fmt: skip
     console.print(
-        f"A first question: {task_name(proposal)}, asked every {proposal.every} from {proposal.start} on. All of it is in "
-        f"{folder}, to be edited; its README.md says how to go on.",
+        f"A first question: {task_name(proposal)}, asked every {proposal.every} from {proposal.start} on. All of it is "
+        f"in {folder}, to be edited; its README.md says how to go on.",
         soft_wrap=True, markup=False,
     )  # fmt: skip
 
