@@ -18,6 +18,7 @@ from basemodel_ops.stages.snapshot.times import to_datetime
 from basemodel_ops.stages.tasks.baseline import (
     EVENTS,
     REFERENCE,
+    KnownTargets,
     ReferenceRows,
     reference_features,
     reference_predictions,
@@ -108,11 +109,7 @@ def fit_single(
 
     weight = None if rows.weight is None else rows.weight[known]
     cold = ColdStart.of(kind, known_when(known, "test"), is_warm[known], weight)
-    reference, features = None, _reference_features(ws.contract, ws.snapshot(), warehouse, task, rows)
-    if features is not None:
-        reference = reference_predictions(
-            kind, metric, ReferenceRows(features, target, parts, known, rows.weight), seed, known_when
-        )
+    reference = _reference(ws.contract, ws.snapshot(), warehouse, labelled, parts, known, known_when, seed)
     judged = _judged(task, chosen, reference, cold, is_warm[test], seed)
     chosen, interval = judged.chosen, judged.chosen.interval(task)
     on_test, shares = judged.bounded(task, interval, seed), chosen.selected.weights
@@ -189,15 +186,19 @@ def _judged(
     return _Judged(chosen, on_test, against, standard_error)
 
 
-def _reference_features(
-    contract: Contract, snapshot: Snapshot, warehouse: Warehouse, task: Task, rows: TaskRows
-) -> np.ndarray | None:
-    """What the baseline reads of the rows; None where it would be of too many events."""
+def _reference(
+    contract: Contract, snapshot: Snapshot, warehouse: Warehouse, labelled: LabelledRows, parts: dict[str, np.ndarray],
+    known: np.ndarray, known_when: KnownTargets, seed: int,
+) -> np.ndarray | None:  # fmt: skip
+    """What the baseline answers to the test rows; None where it would read too many events."""
+    task, rows = labelled.task, labelled.rows
     plan = snapshot.plans[task.name]
     if sum(snapshot.events.values()) * plan.read > EVENTS:
         return None
-    chosen = drawn_entities(warehouse, task, plan)
-    return reference_features(contract, warehouse, rows, to_datetime(int(rows.cutoff.max())), chosen, task.reads)
+    before, chosen = to_datetime(int(rows.cutoff.max())), drawn_entities(warehouse, task, plan)
+    features = reference_features(contract, warehouse, rows, before, chosen, task.reads)
+    read = ReferenceRows(features, labelled.target, parts, known, rows.weight)
+    return reference_predictions(task.type, metric_of(task), read, seed, known_when)
 
 
 def _refuse_hopeless(
