@@ -8,7 +8,7 @@ from rich.table import Table
 
 from dagster_project.cli.errors import plain_errors, read_settings
 from dagster_project.cli.options import AsOf
-from dagster_project.lib.printing import show
+from dagster_project.lib.printing import named, show
 
 if TYPE_CHECKING:  # the package of stages loads torch
     from basemodel_ops.stages.insight.lookalikes import LookAlike
@@ -59,7 +59,7 @@ def print_anomalies(entity: str, result: "list[dict[str, object]]", console: Con
         table.add_column(heading, justify="right" if heading in ("rank", "p", "p of it") else "left")
     for row in result:
         is_first = row["reason"] == 1
-        about = [row["rank"], row[entity], _short(row["p_value"])] if is_first else ["", "", ""]
+        about = [row["rank"], named(row[entity]), _short(row["p_value"])] if is_first else ["", "", ""]
         cells = [row["source_table"], row["column_name"], _short(row["reason_p_value"]), row["words"], row["first_at"]]
         table.add_row(*("" if cell is None else str(cell) for cell in (*about, *cells)))
     show(table, console)
@@ -75,5 +75,5 @@ def print_lookalikes(entity: str, result: "list[LookAlike]", console: Console) -
     for heading in ("rank", entity, "similarity"):
         table.add_column(heading, justify="left" if heading == entity else "right", no_wrap=True)
     for look_alike in result:
-        table.add_row(str(look_alike.rank), str(look_alike.neighbour), f"{look_alike.similarity:.4f}")
+        table.add_row(str(look_alike.rank), named(look_alike.neighbour), f"{look_alike.similarity:.4f}")
     show(table, console)

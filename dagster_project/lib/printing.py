@@ -8,6 +8,14 @@ UNBOUNDED = 100_000
 """Wider than any table."""
 
 
+def named(value: object) -> str:
+    """A key as it is printed; binary ones as text, or in hexadecimal where they are none."""
+    if not isinstance(value, bytes):
+        return str(value)
+    text = value.decode(errors="replace")
+    return text if text.isprintable() and "\ufffd" not in text else value.hex()
+
+
 def show(table: Table, console: Console) -> None:
     """Print a table whole: words fold, and numbers and names do not. What is still too wide for a terminal stands row
     by row, and what goes elsewhere, a file or a log, is as wide as it needs. Cells stand as they are: other people's

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from dagster_project.lib.printing import show
+from dagster_project.lib.printing import named, show
 
 NUMBERS, NAMES = ("0.34771", "44,500,000"), ("next_products_14d", "behavior.purchases")
 
@@ -50,3 +50,10 @@ def test_other_peoples_names_are_no_markup(name: str, width: int, is_terminal: b
     table.add_row(name, name)
     show(table, Console(file=out, width=width, force_terminal=is_terminal, color_system=None))
     assert out.getvalue().count(name) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"), [("patient 1", "patient 1"), (7, "7"), (b"patient 1", "patient 1"), (b"\x00\xff", "00ff")]
+)
+def test_a_key_is_printed_as_people_write_it(key: object, expected: str) -> None:
+    assert named(key) == expected
