@@ -16,9 +16,14 @@ LOSS = 0.02
 """Of the metric, or of its value where that is above 1, that is not worth stopping the scores for."""
 
 
+def allowed_loss(baseline: float) -> float:
+    """How far below a baseline's metric is not worth stopping the scores for."""
+    return LOSS * max(abs(baseline), 1)
+
+
 def is_worse(metric: str, value: float, baseline: float, standard_error: float) -> bool:
     """Whether a metric is below that of a baseline by more than `LOSS`, and than two standard errors explain."""
-    return gain(metric, value) - gain(metric, baseline) < -max(LOSS * max(abs(baseline), 1), 2 * standard_error)
+    return gain(metric, value) - gain(metric, baseline) < -max(allowed_loss(baseline), 2 * standard_error)
 
 
 def mean_metrics(kind: TaskType, trials: Sequence[Trial]) -> Metrics:

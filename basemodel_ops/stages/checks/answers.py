@@ -18,7 +18,7 @@ from basemodel_ops.stages.scoring.answering import CUTOFF_COLUMN, score_relation
 from basemodel_ops.stages.scoring.population import population_at
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.workspace import Workspace
-from basemodel_ops.tasks.comparison import is_worse
+from basemodel_ops.tasks.comparison import allowed_loss, is_worse
 from basemodel_ops.tasks.metrics import gain
 
 LOSS_HINTS = {
@@ -137,6 +137,8 @@ def check_task(ws: Workspace, task: str) -> CheckResult:
         low, high = (float(report_metrics[f"{report_metrics['shipped']}: {metric}_{end}"]) for end in ("low", "high"))
         text += f" Random is {random:g}, and it lies between {low} and {high}."
         below = high < random
+    if not worse and better < -2 * float(report_metrics["noise"]):
+        text += f" It is surely below, and by too little to stop it: {allowed_loss(baseline):.3g} is allowed."
     stops = report_metrics.get("on_worse", OnWorse.STOP) == OnWorse.STOP
     if below:
         text += (

@@ -142,7 +142,8 @@ def _limits(
     difference = measured.get("difference")
     error = 2 * standard_error if difference is None else (difference.high - difference.low) / 2
     if gain < error or gain <= 0:
-        results.append(f"It is not surely better than {report['baseline']}: {value:.4g} against {against:.4g}.")
+        how = "surely worse" if gain < -error else "not surely better"
+        results.append(f"It is {how} than {report['baseline']}: {value:.4g} against {against:.4g}.")
     low = report.get(f"{report['shipped']}: {report['metric']}_low")
     if task.form.at_random is not None and low is not None and low <= task.form.at_random:
         results.append(f"A random order, whose {report['metric']} is {task.form.at_random:g}, may be as good.")

@@ -78,7 +78,8 @@ class Log:
         there = end > begin
         yield np.log1p(end - begin)
         windows = {days: before(cutoff - days * DAY) for days in WINDOWS}
-        yield from (end - first for first in windows.values())
+        share = {days: self._share_known(cutoff, days) for days in WINDOWS}
+        yield from ((end - low) / share[days] for days, low in windows.items())
         first, last = (_taken(self.time, at) for at in (begin, end - 1))
         yield np.where(there, _days(cutoff - first), -1)
         yield np.where(end - begin > 1, _days((last - first) / np.maximum(end - begin - 1, 1)), -1)
@@ -93,13 +94,22 @@ class Log:
         for values in self.numbers.values():
             seen = _Seen.of(values, np.isfinite(values))
             yield from (seen.newest(begin, end), seen.mean(begin, end))
-            yield from (seen.total[end] - seen.total[low] for low in windows.values())
+            yield from ((seen.total[end] - seen.total[low]) / share[days] for days, low in windows.items())
             for items in self.columns.values():
                 if items.max(initial=-1) < FEW:
                     for item in range(min(MEASURED, int(items.max(initial=-1)) + 1)):
                         of_item = _Seen.of(values, np.isfinite(values) & (items == item))
                         yield from (of_item.newest(begin, end), of_item.mean(begin, end))
                         yield from (of_item.mean(windows[days], end) for days in WINDOWS[-2:])
+
+    def _share_known(self, cutoff: np.ndarray, days: int) -> np.ndarray:
+        """The share of so many days before each cutoff that lies after the first event of all, (rows,).
+
+        What a window has is told as if all of it did: else every later row would have more than all earlier ones where
+        the data are younger than the window is long.
+        """
+        since = (cutoff - self.time.min(initial=np.iinfo(np.int64).max)) / DAY
+        return np.clip(since, 1, days) / days
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.label_efficiency import LabelEfficiency
 from basemodel_ops.tasks.leakage import find_leaking_feature
-from basemodel_ops.tasks.metrics import Metrics, metric_of
+from basemodel_ops.tasks.metrics import Metrics, gain, metric_of
 from basemodel_ops.tasks.single import Mixture, fit_heads
 from basemodel_ops.warehouse.base import Warehouse
 
@@ -171,11 +171,12 @@ def _judged(
     """
     kind, metric, tested = task.type, metric_of(task), chosen.test
     tested.predictions[chosen.name] = cold.applied(tested.predictions[chosen.name], is_warm)
-    against = "baseline"
     if reference is not None:
-        against = REFERENCE
         tested.predictions[REFERENCE] = reference
     on_test = mean_metrics(kind, [tested])
+    # The better one on the test: a baseline that happens to be weak guards nothing.
+    baselines = [name for name in ("baseline", REFERENCE) if name in on_test]
+    against = max(baselines, key=lambda name: gain(metric, on_test[name][metric]))
     standard_error = difference_error(kind, metric, [tested], (chosen.name, against), seed)
     values = {name: result[metric] for name, result in on_test.items()}
     if is_worse(metric, values[chosen.name], values[against], standard_error) and task.on_worse is OnWorse.BASELINE:

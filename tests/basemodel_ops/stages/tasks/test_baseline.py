@@ -52,8 +52,11 @@ def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
         past = [n for n in range(len(times)) if entity_index[n] == who and times[n] < moment]
         ages = sorted((moment - times[n]) / DAY for n in past)
         assert result[row, 0] == pytest.approx(np.log1p(len(past)))
+        # A window that began before anything was recorded is told as if all of it had been.
+        observed_days = max((moment - times[entity_index >= 0].min()) / DAY, 1)
+        shares = [min(days, observed_days) / days for days in WINDOWS]
         counts = [sum(age <= days for age in ages) for days in WINDOWS]
-        assert result[row, 1 : 1 + len(WINDOWS)].tolist() == counts
+        assert result[row, 1 : 1 + len(WINDOWS)] == pytest.approx(np.array(counts) / shares)
         assert result[row, 5] == pytest.approx(np.log1p(ages[-1]) if past else -1)
         newest = [np.log1p(age) for age in ages[:LAST]] + [-1.0] * (LAST - len(ages[:LAST]))
         np.testing.assert_allclose(result[row, 7 : 7 + LAST], newest)
@@ -62,9 +65,9 @@ def test_features_are_those_of_the_events_before_the_cutoff(seed: int) -> None:
         seen = sorted((n for n in past if np.isfinite(costs[n])), key=lambda n: (times[n], position[n]))
         values = list(result[row, 7 + 2 * LAST + 3 :])
         assert values[:2] == pytest.approx(newest_and_mean(costs[seen]))
-        for width, total in zip(WINDOWS, values[2:], strict=False):
+        for width, share, total in zip(WINDOWS, shares, values[2:], strict=False):
             recent = [n for n in seen if (moment - times[n]) / DAY <= width]
-            assert total == pytest.approx(np.log1p(costs[recent]).sum(), abs=1e-9)
+            assert total * share == pytest.approx(np.log1p(costs[recent]).sum(), abs=1e-9)
         by_kind = np.array(values[2 + len(WINDOWS) :]).reshape(len(ranked), 4)
         for kind, described in zip(ranked, by_kind, strict=True):
             of_kind = [n for n in seen if kinds[n] == kind]
