@@ -28,6 +28,9 @@ from basemodel_ops.warehouse.queries import counts_by_cutoff_query
 PLANNED_BY = ("validation_cutoffs", "test_cutoffs", "horizons", "task_rows", "evaluation_rows", "activity_rows", "seed")
 """Settings that a snapshot follows from."""
 
+OF_ANSWERS = {"metric", "on_worse", "null_target", "already_had", "offers", "diversity", "coverage"}
+"""Of a task's declaration what its rows do not follow from: how it is answered, and what is published."""
+
 PAIR_ROWS, PAIRS = 12_000, 300_000
 """Rows of a task of labels or items that are learnt from, and of each part that measures it: a row is many pairs. Of
 few labels there are more rows, of so many pairs."""
@@ -185,15 +188,23 @@ def extend(contract: Contract, settings: Settings, warehouse: Warehouse, current
     pins, old, declared = Pins.read(current).content, Snapshot.load(current), _declared(contract)
     fresh = [task for task in contract.tasks if pins["declared"].get(task.name) != declared[task.name]]
     for task in fresh:
-        # Where it is not drawn with the others, what is missing of its rows is represented when it is fitted.
-        pins["plans"][task.name] = plan(contract, settings, warehouse, task, old.times).to_dict()
-        pins["pooled"] = [name for name in pins["pooled"] if name != task.name]
+        if _of_rows(pins["declared"].get(task.name, {})) != _of_rows(declared[task.name]):
+            # Where it is not drawn with the others, what is missing of its rows is represented when it is fitted.
+            pins["plans"][task.name] = plan(contract, settings, warehouse, task, old.times).to_dict()
+            pins["pooled"] = [name for name in pins["pooled"] if name != task.name]
         pins["declared"][task.name] = declared[task.name]
+    if fresh:
+        pins["reason"] = f"new or declared anew: {', '.join(task.name for task in fresh)}"
     for event in contract.events:
         if event.name not in pins["events"]:
             query = events_count_query(event, to_datetime(old.times.data_end + 1))
             pins["events"][event.name] = int(warehouse.read(query).column(0)[0].as_py())
     return _with_fingerprints(contract, warehouse, Pins(pins, old.times.cutoffs))
+
+
+def _of_rows(declared: dict[str, Any]) -> dict[str, Any]:
+    """What of a task's declaration its rows follow from."""
+    return {name: value for name, value in declared.items() if name not in OF_ANSWERS}
 
 
 def plan(contract: Contract, settings: Settings, warehouse: Warehouse, task: Task, times: Times) -> TaskPlan:

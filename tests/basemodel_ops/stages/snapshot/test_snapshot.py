@@ -9,7 +9,7 @@ import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.artifacts import ArtifactWriter
-from basemodel_ops.contract.types import Relation, TaskType
+from basemodel_ops.contract.types import Metric, OnWorse, Relation, TaskType
 from basemodel_ops.errors import UndeclaredError
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.foundation.checkpoint_artifact import CheckpointArtifact
@@ -114,6 +114,15 @@ def test_a_new_question_makes_only_itself(trained: Workspace) -> None:
     result = {key for key in made_versions(ws) if key != "snapshot"}
     assert result == {f"{task.name}/model", f"{task.name}/evaluation"}
     del requested
+
+
+@pytest.mark.parametrize("change", [{"metric": Metric.BRIER}, {"on_worse": OnWorse.BASELINE}])
+def test_another_way_to_answer_a_question_makes_only_its_model(trained: Workspace, change: dict) -> None:
+    (task, *others) = trained.contract.tasks
+    changed = trained.contract.model_copy(update={"tasks": (task.model_copy(update=change), *others)})
+    versions = made_versions(Workspace.open(trained.settings, changed, lambda _: None))
+    assert {key for key in versions if not key.startswith(f"{task.name}/")} == {"snapshot"}
+    assert versions["snapshot"] == f"new or declared anew: {task.name}"
 
 
 def test_words_and_the_moment_at_which_data_stop_change_nothing(trained: Workspace) -> None:
