@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from basemodel_ops.assets import SEGMENTATION
 from basemodel_ops.contract.types import Cadence
 from basemodel_ops.settings import Settings
 from basemodel_ops.warming import start as start_warming
@@ -109,11 +110,15 @@ def warmed(settings: Settings) -> Iterator[None]:
 
 
 def selection(definitions: dg.Definitions, tasks: Sequence[str], job: str = MAIN_JOB) -> list[dg.AssetKey] | None:
-    """Assets of a job that the tasks need; None for everything."""
+    """Assets of a job that the tasks need; None for everything.
+
+    Groups of entities are among what is trained: they were learnt of a foundation model that a task may have made anew.
+    """
     if not tasks:
         return None
     graph = definitions.resolve_asset_graph()
     keys = [dg.AssetKey([task, part]) for task in tasks for part in ("evaluation", "scores", "deciles", "explanations")]
+    keys.append(dg.AssetKey([SEGMENTATION]))
     return upstream(definitions, [key for key in keys if graph.has(key)], job)
 
 
