@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.types import Contract
+from basemodel_ops.encoders.number import NumberEncoder
 from basemodel_ops.encoders.numbers import signed_expm1
 from basemodel_ops.representation.build import RECENCY_HALF_LIFE
 from basemodel_ops.representation.elapsed import DAYS, KNOWN, LEAD
@@ -102,6 +103,7 @@ class Wording:
                     }
                     self._personal |= {(source.name, f"{column.name}.{name}") for name in inner}
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._signed: dict[str, set[str]] = {}
 
     def of(self, block: Block) -> list[Aggregate]:
         """Each number of a block of inputs."""
@@ -117,9 +119,19 @@ class Wording:
         ]
 
     def of_difference(self, feature: DifferenceFeature) -> Aggregate:
-        """One number less another, both logarithms: a ratio."""
-        is_public = self._personal.isdisjoint((feature.source, column) for column in feature.columns)
-        return Aggregate(f"{feature.name}, ratio", read=np.exp if is_public else None)
+        """One number less another, both logarithms: a ratio, unless one of them may be below zero."""
+        columns = [(feature.source, column) for column in feature.columns]
+        if any(self._falls_below_zero(*column) for column in columns):
+            return Aggregate(f"{feature.name}, by their size")
+        return Aggregate(f"{feature.name}, ratio", read=np.exp if self._personal.isdisjoint(columns) else None)
+
+    def _falls_below_zero(self, source: str, column: str) -> bool:
+        """Whether a good part of a column's numbers are negative."""
+        if source not in self._signed:
+            encoders = EncoderArtifact.current(self._store, source).encoders().items()
+            numbers = {name: encoder.cuts for name, encoder in encoders if isinstance(encoder, NumberEncoder)}
+            self._signed[source] = {name for name, cuts in numbers.items() if len(cuts) and cuts[0] < 0}
+        return column in self._signed[source]
 
     def model_output(self, block: Block, days: int) -> Aggregate:
         """A future that the foundation model foresees. All spans of one are told of in the words of that of `days`."""

@@ -9,6 +9,7 @@ import pytest
 
 from basemodel_ops import stages
 from basemodel_ops.contract.types import Personal, TaskType
+from basemodel_ops.encoders.number import NumberEncoder
 from basemodel_ops.representation.layout import Block
 from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.explanations.aggregates import MEMBERS, AggregateContributions, Aggregates
@@ -175,12 +176,24 @@ def test_numbers_by_item_are_told_of_public_numbers_and_items_alone(
 
 
 @pytest.mark.parametrize("column", [None, "fare"])
-def test_a_rate_is_told_of_public_numbers_alone(riders: Workspace, column: str | None) -> None:
+def test_a_rate_is_ratio_of_public_numbers_alone(riders: Workspace, column: str | None) -> None:
     rate = DifferenceFeature("trips fare for each toll, halved every 28 days", 0, 1, "trips", ("fare", "toll"))
     ws = riders if column is None else with_personal(riders, column)
     result = Wording(ws.contract, ws.store).of_difference(rate)
     assert result.words == "trips fare for each toll, halved every 28 days, ratio"
     assert (result.read is None) == (column is not None)
+
+
+@pytest.mark.parametrize(("lowest", "is_ratio"), [(-71.2, False), (0.0, True), (3.5, True)])
+def test_a_number_that_falls_below_zero_makes_no_ratio(
+    riders: Workspace, monkeypatch: pytest.MonkeyPatch, lowest: float, is_ratio: bool
+) -> None:
+    """Of a positive and a negative number the difference of signed logarithms is that of their product."""
+    toll = NumberEncoder.fit([pa.array(np.linspace(lowest, 9.0, 100))])
+    monkeypatch.setattr(EncoderArtifact, "encoders", lambda *_: {"toll": toll})
+    rate = DifferenceFeature("trips fare for each toll", 0, 1, "trips", ("fare", "toll"))
+    result = Wording(riders.contract, riders.store).of_difference(rate)
+    assert (result.read is not None, result.words.endswith(", ratio")) == (is_ratio, is_ratio)
 
 
 def with_personal(riders: Workspace, column: str) -> Workspace:
