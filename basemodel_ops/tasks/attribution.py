@@ -12,10 +12,10 @@ import numpy as np
 
 from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.calibration import LEAST_OF_CLASS, ClassCalibration
-from basemodel_ops.tasks.feature_sets import FEATURE_SETS, RECIPES, FeatureSets
+from basemodel_ops.tasks.feature_sets import FEATURE_SETS, FeatureSets
 from basemodel_ops.tasks.kinds import kind_of
 from basemodel_ops.tasks.links import NODES, WEIGHTS
-from basemodel_ops.tasks.single import Mixture, predictions_of
+from basemodel_ops.tasks.single import Mixture, predictions_of, recipes_of
 
 PARTS = ("aggregates", "model_outputs", "items")
 """Parts of views, side by side, whose features have values here."""
@@ -61,7 +61,7 @@ def _attributed(
     outputs = max(prediction.shape[1] for prediction in predictions.values()) if kind.has_many_outputs else 1
     values = np.zeros((len(rows), outputs, starts["end"]))
     for name, head in boosted.items():
-        feature_set = RECIPES[name][1]
+        feature_set = recipes_of(mixture.kind)[name][1]
         contributions = head.contributions(
             feature_sets.columns_of(feature_set, head.columns)
         )  # (rows, members, outputs, features + 1)

@@ -46,17 +46,18 @@ SHARP: dict[str, object] = {"num_leaves": 31, "feature_fraction": 0.5, "lambda_l
 def learn_members(
     settings: dict[str, object], features: np.ndarray, target: np.ndarray, rounds: int, seed: int,
     names: list[str] | None = None, weight: np.ndarray | None = None, members: int = MEMBERS,
-    categories: np.ndarray | None = None,
+    categories: np.ndarray | None = None, start: np.ndarray | None = None,
 ) -> list[lgb.Booster]:  # fmt: skip
     """Boosted models of the same (rows, features), which draw rows and features apart.
 
-    Of the features at `categories` no order is known: trees split them by sets of values.
+    Of the features at `categories` no order is known: trees split them by sets of values. `start` (rows,) are raw
+    scores that trees add to.
     """
     # What each draws is apart; bins are found once.
     shared = {**settings, "data_random_seed": seed}
     data = lgb.Dataset(
         features, target, weight=weight, params=shared, feature_name=names or "auto",
-        categorical_feature="auto" if categories is None else categories.tolist(),
+        categorical_feature="auto" if categories is None else categories.tolist(), init_score=start,
     )  # fmt: skip
     data.construct()
 
@@ -90,6 +91,12 @@ class BoostedHead:
 
     def fit(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Learn, in place."""
+        self.learn(features, target, weight)
+
+    def learn(
+        self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None, start: np.ndarray | None = None
+    ) -> None:
+        """The same, from raw scores (rows,) on, if given."""
         settings = {
             **SHARED, **self.style, "objective": self.objective, "learning_rate": self.rate, "max_bin": 63,
             "min_data_in_leaf": self.least, "bagging_fraction": 0.8, "bagging_freq": 1, "num_threads": 1,
@@ -98,7 +105,7 @@ class BoostedHead:
         if kind_of(self.kind).has_many_outputs:
             settings["num_class"] = outputs
         self._boosters = learn_members(
-            settings, features, target, rounds, self.seed, None, weight, self.members, self.categories
+            settings, features, target, rounds, self.seed, None, weight, self.members, self.categories, start
         )
         self._forest = None
 

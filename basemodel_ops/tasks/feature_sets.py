@@ -38,6 +38,12 @@ FEATURE_SETS = {
 """Which features stand side by side in a view."""
 
 
+LEVELLED = {**RECIPES, "levelled items": ("levelled", "all")}
+"""The heads of an answer that is one number."""
+
+SLOW = {"boosted", "boosted items", "sharp items", "levelled items"}
+"""Heads that are left out where features or classes are very many."""
+
 SLOW_CLASSES = 100
 """Classes from which on boosted models, which take a tree a class and round, would have a fifth of their rounds: those
 that only repeat what `class rates` and the linear heads read are left out."""
@@ -130,11 +136,11 @@ class FeatureSets:
 
     def heads_of(self, recipes: Mapping[str, tuple[str, str]]) -> list[str]:
         """Names of recipes that these views allow."""
-        absent = {"boosted", "boosted items", "sharp items"} if self.is_raw else {"bold linear"}
+        absent = SLOW if self.is_raw else {"bold linear"}
         if self.newest is None:
-            absent.add("newest items")
+            absent = absent | {"newest items"}
         if self.class_rates is not None and self.class_rates.shape[2] >= SLOW_CLASSES:
-            absent |= {"boosted", "boosted items", "sharp items"}
+            absent = absent | SLOW
         return [
             name
             for name, (_, feature_set) in recipes.items()

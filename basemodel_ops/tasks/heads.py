@@ -51,10 +51,20 @@ class LinearHead:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
-        arrays = self._arrays
-        scaled = np.clip((features - arrays["mean"]) / arrays["deviation"], -8, 8)
-        logits = (scaled @ arrays["weights"].T + arrays["bias"]).astype(np.float64)
-        return kind_of(self.kind).from_logits(logits)
+        return kind_of(self.kind).from_logits(self.logits(features))
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Sums before the link, float64 (rows, outputs)."""
+        return (self._scaled(features) @ self._arrays["weights"].T + self._arrays["bias"]).astype(np.float64)
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """What each feature adds to the one sum there is, beside a row that is usual in all, (rows, features + 1); the
+        last is what that row has."""
+        added = self._scaled(features) * self._arrays["weights"]
+        return np.hstack([added, np.broadcast_to(self._arrays["bias"], (len(added), 1))]).astype(np.float64)
+
+    def _scaled(self, features: np.ndarray) -> np.ndarray:
+        return np.clip((features - self._arrays["mean"]) / self._arrays["deviation"], -8, 8)
 
     def state(self) -> State:
         """Arrays and texts from which `restore` makes the head again."""

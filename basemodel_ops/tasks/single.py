@@ -15,6 +15,7 @@ from basemodel_ops.tasks.class_rates import ClassRatesHead
 from basemodel_ops.tasks.feature_sets import RECIPES, FeatureSets
 from basemodel_ops.tasks.heads import Head, LinearHead, State, TermHead, ZeroShotHead
 from basemodel_ops.tasks.kinds import kind_of
+from basemodel_ops.tasks.levelled_head import LevelledHead
 
 NUMBERS, LEAST_ROWS = 10_000_000, 4_000
 """Rows times features that a boosted head learns from, at most; and rows at least."""
@@ -92,9 +93,10 @@ def _recipe_head(recipe: str, kind: TaskType, rows: int, seed: int, is_raw: bool
     style, least = (SHARP, 20) if recipe in ("sharp", "newest") else (SMOOTH, 100)
     if recipe == "mild boosted":
         return BoostedHead(kind, 50, seed, RATE / 2, 20 if rows < FEW_ROWS else least, objective, style)
+    of = LevelledHead if recipe == "levelled" else BoostedHead
     if rows < FEW_ROWS:
-        return BoostedHead(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
-    return BoostedHead(kind, ROUNDS, seed, RATE, least, objective, style)
+        return of(kind, rounds=50, seed=seed, rate=0.1, least=20, objective=objective, style=style)
+    return of(kind, ROUNDS, seed, RATE, least, objective, style)
 
 
 def fit_heads(

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from basemodel_ops.stages.tasks.selection import MIXTURE
-from basemodel_ops.tasks.feature_sets import RECIPES
+from basemodel_ops.tasks.feature_sets import LEVELLED
 from benchmarks.quality.formatting import cell
 
 NORMAL = 1.96
 """Errors to both sides of a difference within which it lies in 19 of 20 draws."""
 
-HEADS = {*RECIPES, MIXTURE}
+HEADS = {*LEVELLED, MIXTURE}
 """What the product weighs, and its answer; all others are references."""
 
 COLUMNS = (

@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 
 from basemodel_ops.contract.types import Metric, Task
 from basemodel_ops.encoders.numbers import signed_expm1, signed_log1p
+from basemodel_ops.tasks.feature_sets import LEVELLED
 from basemodel_ops.tasks.intervals import Interval
 from basemodel_ops.tasks.kinds.base import TaskKind, Weight
 from basemodel_ops.tasks.links import identity_link
@@ -20,6 +21,7 @@ class Regression(TaskKind):
     """Answers are amounts in the target's own unit."""
 
     objective = "regression"
+    recipes = LEVELLED
     measures = REGRESSION
 
     def separations(self, inputs: np.ndarray, target: np.ndarray) -> np.ndarray | None:
