@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from basemodel_ops.contract.types import AttributeSource, Column, ColumnType, Contract, EventSource
+from basemodel_ops.data_quality.samples import known_values, sample
 from basemodel_ops.encoders.base import flat
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import sample_query
 
 ROWS = 10_000
-"""Rows of a source that are looked at."""
+"""Rows of a source that are looked at, about: from all over the table."""
 
 ENOUGH = 100
 """Values from which shares are taken seriously."""
@@ -26,29 +26,39 @@ IMAGE_NAMES = r"(?i)\.(png|jpe?g|gif|webp|bmp|tiff?)$"
 
 @dataclass(frozen=True)
 class Profile:
-    """What one column holds in the rows looked at, and what to review; `advice` is empty where nothing is odd."""
+    """What one column holds, and what to review; `advice` is empty where nothing is odd."""
 
     source: str
     column: Column
     rows: int
+    """All there are."""
     nulls: int
+    """Of all rows."""
     distinct: int
+    """Values in the rows that were looked at."""
     advice: str
 
 
 def profile(warehouse: Warehouse, source: EventSource | AttributeSource) -> list[Profile]:
-    """Profiles of the columns of a source that are read, from at most `ROWS` rows; ignored ones are not looked at."""
+    """Profiles of the columns of a source that are read; ignored ones are not looked at.
+
+    Nulls are counted in all rows, values looked at in about `ROWS`.
+    """
     columns = [column for column in source.columns if column.type is not ColumnType.IGNORE]
     if not columns:
         return []
-    table = warehouse.read(sample_query(source.relation, [column.name for column in columns], ROWS))
+    names = [column.name for column in columns]
+    total, *filled = known_values(warehouse, source, names)
+    table = sample(warehouse, source, names, ROWS, total)
     results = []
-    for column in columns:
+    for column, count in zip(columns, filled, strict=True):
         values = flat(table.column(column.name))
         known = values.drop_null()
         distinct = pc.count_distinct(known).as_py() if _is_countable(known.type) else len(known)
-        advice = _advice(column, known, distinct) if column.inferred and len(values) else ""
-        results.append(Profile(source.name, column, len(values), values.null_count, distinct, advice))
+        advice = ""
+        if column.inferred and total:
+            advice = _advice(column, known, distinct, total > ROWS) if count else "holds nothing: `ignore`"
+        results.append(Profile(source.name, column, total, total - count, distinct, advice))
     return results
 
 
@@ -72,7 +82,8 @@ def inference_report(result: Sequence[Profile], unread: Sequence[tuple[str, Colu
     lines = [
         "# Inference report",
         "",
-        f"How each column is read, and what its values say, from at most {ROWS:,} rows a source. To change a type,",
+        "How each column is read, and what its values say. Nulls are of all rows; values were looked at in about",
+        f"{ROWS:,} rows of a source, from all over its table. To change a type,",
         "annotate the column in its dbt model: `config: {meta: {basemodel: {type: …}}}`.",
         "",
         "| source | column | data type | read as | from | rows | nulls | distinct | review |",
@@ -102,13 +113,13 @@ def _is_countable(kind: pa.DataType) -> bool:
     return not (pa.types.is_nested(kind) or pa.types.is_null(kind))
 
 
-def _advice(column: Column, known: pa.Array, distinct: int) -> str:
-    if len(known) == 0:
-        return "holds nothing: `ignore`"
+def _advice(column: Column, known: pa.Array, distinct: int, is_sampled: bool) -> str:
     if len(known) < ENOUGH:
         return ""
     if distinct == 1:
-        return "one value only: `ignore`"
+        return (
+            f"one value only in {len(known):,} rows looked at: `ignore`?" if is_sampled else "one value only: `ignore`"
+        )
     share = distinct / len(known)
     if column.type is ColumnType.CATEGORY and pa.types.is_string(known.type):
         if pc.all(pc.match_substring_regex(known, IMAGE_NAMES)).as_py():

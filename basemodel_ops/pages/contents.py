@@ -89,7 +89,7 @@ class Contents:
     events: Mapping[str, tuple[Sequence[str], Sequence[int]]]
     """By source: months and events in each."""
     profiles: Sequence[tuple[str, str, str, int, int, int]]
-    """Source, column, type, rows looked at, nulls, distinct values."""
+    """Source, column, type, all rows, nulls among them, distinct values in a sample of them."""
     losses: Sequence[float]
     model_metrics: Mapping[str, float | int | str]
     """What is reported of the foundation model."""
@@ -138,8 +138,8 @@ def _data(contents: Contents) -> Section:
                    lines, None, (None, None, 0, None), shown)
         )  # fmt: skip
     rows = [(*row[:4], f"{row[4] / max(row[3], 1):.1%}", row[5]) for row in contents.profiles]
-    headings = ["source", "column", "read as", "rows looked at", "null", "distinct"]
-    profile = table(headings, rows, "Columns that are read, from a sample", (3, 4, 5)) if rows else none("No columns.")
+    headings = ["source", "column", "read as", "rows", "null", "distinct in a sample"]
+    profile = table(headings, rows, "Columns that are read", (3, 4, 5)) if rows else none("No columns.")
     return section("Data", gallery("data", new_plots), profile)
 
 

@@ -127,6 +127,12 @@ class Audited:
         """A part of a query by a hash of a column; nothing is read yet, and what `also` asks for is logged then."""
         return self._warehouse.sampled(query, column, share, also)
 
+    def drawn(
+        self, relation: Relation, columns: list[str], by: list[str], share: float, apart: bool = False
+    ) -> exp.Select:
+        """Rows from all over a table; nothing is read yet."""
+        return self._warehouse.drawn(relation, columns, by, share, apart)
+
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content; no row leaves the warehouse, so the entry counts 0."""
         reads = self._allow([Access(str(relation), tuple(sorted(columns)), None)])

@@ -117,6 +117,20 @@ class Warehouse(Protocol):
         """
         ...
 
+    def drawn(
+        self, relation: Relation, columns: list[str], by: list[str], share: float, apart: bool = False
+    ) -> exp.Select:
+        """`columns` of rows from all over a table, the same ones each time: for checks of quality, never for learning.
+
+        Args:
+            relation: The table.
+            columns: Those that are asked for.
+            by: Rows are in the sample, or are not, by the hash of these together.
+            share: Of the rows, about, above 0 and up to 1.
+            apart: Rows that are equal in `by` are in it each for itself; else all or none. It takes longer.
+        """
+        ...
+
     def publish(
         self,
         relation: Relation,

@@ -111,6 +111,6 @@ def counts_by_cutoff_query(
 
 
 def sample_query(relation: Relation, columns: list[str], rows: int) -> exp.Select:
-    """Any `rows` rows, unbounded in time: for checks of quality only, never for learning."""
+    """Whichever `rows` rows come first, unbounded in time: to see a type or that a name is there, never values."""
     names = list(dict.fromkeys(columns))
     return exp.select(*map(column_of, names)).from_(table_of(relation)).limit(rows)

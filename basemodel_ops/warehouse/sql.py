@@ -22,7 +22,7 @@ from basemodel_ops.warehouse.partition import Partition
 from basemodel_ops.warehouse.publication import Publication
 from basemodel_ops.warehouse.queries import column_of, table_of
 from basemodel_ops.warehouse.retry import Retries, RetryPolicy, within
-from basemodel_ops.warehouse.sampling import remainder, sample_of, shard_of
+from basemodel_ops.warehouse.sampling import drawn_from, remainder, sample_of, shard_of
 from basemodel_ops.warehouse.session import Session
 from basemodel_ops.warehouse.staging import new_stage, sweep
 from basemodel_ops.warehouse.values import portable_values
@@ -108,6 +108,12 @@ class SqlWarehouse(ABC):
     def sampled(self, query: exp.Select, column: str, share: float, also: exp.Select | None = None) -> exp.Select:
         """The rows whose `column` hashes into the first `share` of all hashes; see `Warehouse.sampled`."""
         return sample_of(query, self.session.hashed_value(column), column, share, also)
+
+    def drawn(
+        self, relation: Relation, columns: list[str], by: list[str], share: float, apart: bool = False
+    ) -> exp.Select:
+        """`columns` of rows from all over a table, the same ones each time; see `Warehouse.drawn`."""
+        return drawn_from(relation, columns, by, share, self.session.hashed, apart)
 
     def fingerprint(self, relation: Relation, columns: list[str]) -> str:
         """A hash of the columns' content that does not depend on the order of rows."""

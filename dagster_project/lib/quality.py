@@ -8,17 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from basemodel_ops.contract.types import AttributeSource, ColumnType, EventSource
+from basemodel_ops.data_quality.samples import known_values, sample
 from basemodel_ops.encoders.base import named_column
 from basemodel_ops.encoders.number import floats
 from basemodel_ops.report import CheckResult
 from basemodel_ops.warehouse.base import Warehouse
-from basemodel_ops.warehouse.queries import sample_query
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 100_000
-"""Rows looked at. Whole tables are checked in SQL, by the preflight and by dbt's tests."""
+"""Rows looked at, about, from all over the table. Whole tables are checked in SQL, by preflight and by dbt's tests."""
 
 
 def check_source(warehouse: Warehouse, source: EventSource | AttributeSource, now: datetime) -> CheckResult:
@@ -42,10 +42,11 @@ def check_source(warehouse: Warehouse, source: EventSource | AttributeSource, no
 
 
 def read_batch(warehouse: Warehouse, source: EventSource | AttributeSource) -> "pd.DataFrame":
-    """The first rows of the source, as pandas."""
+    """Rows from all over the source, as pandas."""
     keys = [source.entity, source.time] if isinstance(source, EventSource) else [source.key]
     columns = [column.name for column in source.columns if column.type is ColumnType.NUMBER]
-    table = warehouse.read(sample_query(source.relation, [*keys, *columns], rows=ROWS))
+    (total,) = known_values(warehouse, source, [])
+    table = sample(warehouse, source, [*keys, *columns], ROWS, total)
     for name in columns:
         # As encoders read them: not-a-number and infinities are unknown, whatever type a number is of.
         with named_column(name, str(source.relation)):

@@ -264,3 +264,14 @@ def test_a_read_that_cannot_be_logged_hands_nothing_out(audited: Audited, tmp_pa
     with pytest.raises(AuditError):
         next(iter(audited.batches(query, 1)))
     log.write_bytes(complete)
+
+
+def test_rows_from_all_over_are_logged_with_their_share(audited: Audited, tmp_path: Path) -> None:
+    audited.read(audited.drawn(VISITS, ["at"], ["patient", "at"], 0.5))
+    audited.read(audited.drawn(VISITS, ["at"], ["patient", "at"], 0.5, apart=True))
+    (plain, apart) = entries(tmp_path)
+    assert plain["reads"][0]["columns"] == ["at", "patient"]
+    assert plain["reads"][0]["predicate"] == 'DRAWN("patient", "at", 0.5)'
+    assert [read["columns"] for read in apart["reads"]] == [["at", "patient"]]
+    with pytest.raises(WarehouseError, match=r"\['phone'\]"):
+        audited.read(audited.drawn(VISITS, ["at"], ["phone"], 0.5, apart=True))

@@ -98,6 +98,34 @@ def test_shards_of_a_sample_are_as_even_as_all_shards(backend: SqlWarehouse) -> 
     assert all(850 < len(shard) < 1_150 for shard in shards)
 
 
+def test_rows_are_drawn_from_all_over_a_table(backend: SqlWarehouse) -> None:
+    turns = list(range(COUNT))
+    backend.load(EVENTS, pa.table({"client": ["one"] * COUNT, "turn": turns, "paid": pa.nulls(COUNT, pa.float64())}))
+    query = backend.drawn(EVENTS, ["turn"], ["client", "turn", "paid"], 0.2)
+    drawn = sorted(backend.read(query).column("turn").to_pylist())
+    assert sorted(backend.read(query).column("turn").to_pylist()) == drawn
+    assert abs(len(drawn) - 0.2 * COUNT) <= 5 * (COUNT * 0.2 * 0.8) ** 0.5
+    # As many of each tenth, within five standard deviations.
+    assert all(8 <= sum(turn // (COUNT // 10) == tenth for turn in drawn) <= 72 for tenth in range(10))
+    assert backend.read(backend.drawn(EVENTS, ["turn"], ["client"], 1)).num_rows == COUNT
+    with pytest.raises(ValueError, match="above 0 and up to 1"):
+        backend.drawn(EVENTS, ["turn"], ["client"], 0)
+
+
+def test_equal_rows_are_drawn_one_by_one_where_they_are_told_apart(backend: SqlWarehouse) -> None:
+    kinds = ["a"] * (COUNT // 2) + ["b"] * (COUNT // 4) + [None] * (COUNT // 4)
+    backend.load(EVENTS, pa.table({"client": ["one"] * COUNT, "kind": pa.array(kinds, pa.string())}))
+    together = backend.read(backend.drawn(EVENTS, ["kind"], ["client", "kind"], 0.2)).column("kind").to_pylist()
+    assert all(together.count(kind) in (0, kinds.count(kind)) for kind in ("a", "b", None))
+    apart = backend.drawn(EVENTS, ["kind"], ["client", "kind"], 0.2, apart=True)
+    drawn = backend.read(apart)
+    assert drawn.column_names == ["kind"]
+    counts = [drawn.column(0).to_pylist().count(kind) for kind in ("a", "b", None)]
+    assert [backend.read(apart).column(0).to_pylist().count(kind) for kind in ("a", "b", None)] == counts
+    for count, there in zip(counts, (COUNT // 2, COUNT // 4, COUNT // 4), strict=True):
+        assert abs(count - 0.2 * there) <= 5 * (there * 0.2 * 0.8) ** 0.5
+
+
 def test_unknown_entities_belong_to_one_part(backend: SqlWarehouse) -> None:
     backend.load(EVENTS, pa.table({"client": pa.array([None, 1], pa.int64())}))
     query = rows_query(EVENTS, ["client"])
