@@ -15,7 +15,8 @@ from basemodel_ops.assets import (
     model_key,
 )
 from basemodel_ops.contract.types import Task
-from dagster_project.defs.model_checks import SOURCE_CHECKS, preflight_check, repeats_check
+from basemodel_ops.data_quality.cutoff_labels import has_comparable_cutoffs
+from dagster_project.defs.model_checks import SOURCE_CHECKS, cutoffs_check, preflight_check, repeats_check
 from dagster_project.lib.check_results import cached_result, content
 from dagster_project.lib.keys import asset_key
 from dagster_project.lib.project import Project
@@ -38,6 +39,7 @@ def checks(project: Project) -> list[dg.AssetChecksDefinition]:
     trained = [FOUNDATION_MODEL, *(model_key(task.name) for task in contract.tasks)]
     forgotten = [_forgotten(project, key) for key in trained]
     labels = [_labels(project, task) for task in contract.tasks]
+    labels += [cutoffs_check(project, task) for task in contract.tasks if has_comparable_cutoffs(task)]
     learnt_from = [*labels, _point_in_time(project)]
     return [
         preflight_check(project),

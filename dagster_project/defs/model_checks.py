@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation
+from basemodel_ops.contract.types import AttributeSource, Contract, EventSource, Relation, Task
 from basemodel_ops.errors import WarehouseError
 from dagster_project.defs.partitions import timestamp
 from dagster_project.lib.check_results import cached_result, cached_results, content
@@ -160,3 +160,21 @@ def repeats_check(project: Project, source: EventSource) -> dg.AssetChecksDefini
         return checked(result, reused=reused)._replace(severity=dg.AssetCheckSeverity.WARN)
 
     return repeats
+
+
+def cutoffs_check(project: Project, task: Task) -> dg.AssetChecksDefinition:
+    """Whether labels are all one value at whole cutoffs."""
+
+    @dg.asset_check(
+        asset=project.key(task.relation),
+        name="cutoffs",
+        description="At no cutoff all labels are one value while elsewhere they are not: as where it was not recorded "
+        "yet. It stops nothing.",
+    )
+    def cutoffs(context: dg.AssetCheckExecutionContext, workspaces: WorkspaceResource) -> dg.AssetCheckResult:
+        from basemodel_ops.data_quality.cutoff_labels import labels_by_cutoff
+
+        with workspaces.open(context).warehouse() as warehouse:
+            return checked(labels_by_cutoff(warehouse, task))
+
+    return cutoffs

@@ -8,7 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from basemodel_ops.contract.types import Contract, EventSource, Grid, Relation
+from basemodel_ops.contract.cutoffs import key_of
+from basemodel_ops.contract.task_types import TaskType
+from basemodel_ops.contract.types import Contract, EventSource, Grid, Relation, Task
+from basemodel_ops.data_quality.cutoff_labels import labels_by_cutoff
 from basemodel_ops.warehouse.duckdb import DuckDBWarehouse
 from basemodel_ops.warehouse.queries import (
     counts_by_cutoff_query,
@@ -98,6 +101,20 @@ def test_a_task_is_counted_per_cutoff(backend: SqlWarehouse, cutoff: str, target
     result = backend.read(counts_by_cutoff_query(TASK, cutoff, target))
     assert result.to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3], "labelled": [1, 2]}
     assert backend.read(counts_by_cutoff_query(TASK, cutoff)).to_pydict() == {"cutoff": [NOON, later], "rows": [2, 3]}
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.int64(), pa.bool_(), pa.string()], ids=str)
+def test_labels_of_one_value_at_whole_cutoffs_are_told(backend: SqlWarehouse, kind: pa.DataType) -> None:
+    moments = pa.array([NOON] * 60 + [NOON + timedelta(days=7)] * 60, pa.timestamp("us"))
+    labels = pa.array([0] * 60 + [0, 1] * 30).cast(kind)
+    backend.load(TASK, pa.table({"cutoff": moments, "target": labels}))
+    task = Task(
+        name="labels", relation=TASK, entity="who", cutoff="cutoff", target="target", type=TaskType.BINARY, horizon=7,
+        population=None, predicts=None, reads=(),
+    )  # fmt: skip
+    result = labels_by_cutoff(backend, task)
+    assert result.metrics == {"cutoffs": 2, "of_one_value": 1}
+    assert f"({key_of(NOON)}), while elsewhere 50.0%" in result.description
 
 
 def test_targets_that_are_no_numbers_are_counted_too(backend: SqlWarehouse) -> None:
