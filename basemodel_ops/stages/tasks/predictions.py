@@ -26,6 +26,9 @@ from basemodel_ops.tasks.reranking import Query
 PAIRS = 1_000_000
 """Pairs of a row and a label that are kept of a multilabel task, at most: of so many whole rows as fit."""
 
+CHANCES = 5_000_000
+"""Chances of all classes that are kept of a multiclass task, at most: of so many rows as fit, the test's first."""
+
 NAMED = 20
 """Items of a ranking that are kept of each row."""
 
@@ -92,7 +95,7 @@ def single_predictions(
 
     On the test that model knew all that was known when the test began; on validation and on training rows what was
     known at that moment. `baseline` is that with which the report compares; elsewhere than on the test, boosting on
-    aggregates. Of classes, the likeliest one and its probability.
+    aggregates. Of classes, the likeliest one and its probability, and what ships says of every class.
     """
     count = len(rows.cutoff)
     shape = (count, len(classes)) if classes else (count,)
@@ -119,12 +122,30 @@ def single_predictions(
             columns[name] = names.take(pa.array(best, mask=~known))
             top = np.where(known, values.max(axis=1), 0)
             columns["probability" if name == "prediction" else f"{name}_probability"] = pa.array(top, mask=~known)
+        columns["probabilities"] = chances_of_classes(task, rows.part, shipped, classes)
     else:
         for name, values in (("prediction", shipped), ("baseline", baseline_values)):
             columns[name] = pa.array(np.nan_to_num(values), mask=~np.isfinite(values))
     columns["weight"] = np.ones(count) if rows.weight is None else rows.weight
     labelled = np.flatnonzero(np.isin(rows.part, PARTS))
     return _rows(task, rows, columns).take(pa.array(labelled))
+
+
+def chances_of_classes(task: Task, part: np.ndarray, prediction: np.ndarray, classes: list[str]) -> pa.Array:
+    """The chances of all classes as the score table has them; null where nothing answered, and of rows beyond the most.
+
+    Where not all fit, test rows go before those of validation, and these before those of training.
+    """
+    known = np.flatnonzero(np.isfinite(prediction).all(axis=1) & np.isin(part, PARTS))
+    drawn = np.random.default_rng(9).permutation(known)
+    order = np.argsort([PARTS[::-1].index(name) for name in part[drawn].tolist()], kind="stable")
+    kept = np.sort(drawn[order[: max(CHANCES // len(classes), 1)]])
+    kind = kind_of(task.type)
+    names = [field.name for field in kind.columns(task)]
+    chances = kind.cells(task, prediction[kept], classes, None)[names.index("probabilities")]
+    row_index = np.full(len(part), -1)
+    row_index[kept] = np.arange(len(kept))
+    return chances.take(pa.array(np.maximum(row_index, 0), mask=row_index < 0))
 
 
 def _wide(prediction: np.ndarray, classes: list[str] | None) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Tasks of every kind, fitted once: rows kept of their test, deciles of their scores, and a page about them."""
 
+import json
 import shutil
 from datetime import datetime
 from typing import Any
@@ -17,10 +18,12 @@ from basemodel_ops.stages import Workspace
 from basemodel_ops.stages.checks.deciles import check_deciles
 from basemodel_ops.stages.explanations.published import effects_relation
 from basemodel_ops.stages.reporting import tables
+from basemodel_ops.stages.reporting import tested as measuring
 from basemodel_ops.stages.reporting.report_artifact import ReportArtifact
 from basemodel_ops.stages.reporting.worth import Worth, worth
 from basemodel_ops.stages.scoring.answering import score_relation
 from basemodel_ops.stages.scoring.deciles import deciles_relation
+from basemodel_ops.stages.tasks import predictions
 from basemodel_ops.stages.tasks.evaluation_artifact import EvaluationArtifact
 from basemodel_ops.stages.tasks.model_artifact import ModelArtifact
 from basemodel_ops.stages.tasks.predictions import PredictionsArtifact, read_predictions
@@ -137,6 +140,46 @@ def test_the_rows_give_the_reported_metric_again(ws: Workspace, worths: dict[Tas
     for column, name in (("prediction", metrics.shipped), ("baseline", worths[BINARY].card.baseline)):
         result = roc_auc_score(rows["label"], rows[column], sample_weight=rows["weight"])
         assert result == pytest.approx(metrics.test[name]["auroc"])
+
+
+def test_the_chances_of_all_classes_give_macro_auroc_again(ws: Workspace) -> None:
+    task = named(ws, CLASS)
+    rows = read_predictions(ws.store, task.name, "test").to_pylist()
+    chances, weights = [json.loads(row["probabilities"]) for row in rows], [row["weight"] for row in rows]
+    for row, every in zip(rows, chances, strict=True):
+        assert every[row["prediction"]] == pytest.approx(row["probability"], rel=1e-5)
+    labels = {row["label"] for row in rows}
+    aurocs = [
+        roc_auc_score([row["label"] == name for row in rows], [every[name] for every in chances], sample_weight=weights)
+        for name in labels
+    ]
+    metrics = ModelArtifact.current(ws.store, task.name).metrics
+    assert len(labels) > 1
+    assert np.mean(aurocs) == pytest.approx(metrics.test[metrics.shipped]["macro_auroc"], abs=1e-4)
+
+
+def test_chances_of_very_many_classes_are_kept_of_test_rows_first(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = ["a", "b", "c", "d"]
+    prediction = np.random.default_rng(0).dirichlet(np.ones(4), 9)
+    prediction[8] = np.nan
+    part = np.array(["test", "train", "embargo", "validation", "train", "test", "validation", "train", "test"])
+    monkeypatch.setattr(predictions, "CHANCES", 4 * 3 + 1)
+    kept = predictions.chances_of_classes(named(ws, CLASS), part, prediction, classes).to_pylist()
+    there = {index: json.loads(text) for index, text in enumerate(kept) if text is not None}
+    assert len(there) == 3
+    assert {0, 5} < set(there) <= {0, 3, 5, 6}
+    for index, chances in there.items():
+        assert list(chances.values()) == pytest.approx(prediction[index].tolist(), rel=1e-5)
+        assert list(chances) == classes
+
+
+def test_rows_that_an_older_version_kept_are_read(ws: Workspace, worths: dict[TaskType, Worth]) -> None:
+    task, card = named(ws, CLASS), worths[CLASS].card
+    rows = read_predictions(ws.store, task.name, "test").drop_columns(["probabilities"])
+    tested = measuring.Tested(task, rows, card.shipped, card.baseline, ws.settings.seed)
+    assert tested.measured()["shipped"].value == pytest.approx(card.measured["shipped"].value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
