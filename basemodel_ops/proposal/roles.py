@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from basemodel_ops.contract.answers import ANSWERED
-from basemodel_ops.contract.inference import family, is_named_like_an_id
+from basemodel_ops.contract.inference import WHOLE_NUMBER, family, is_named_like_an_id
 from basemodel_ops.errors import DataError
 from basemodel_ops.proposal.grid import cadence_and_horizon, first_cutoff
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
@@ -24,6 +24,20 @@ PERSONAL = re.compile(
 )
 WORDS = re.compile(r"(^|_)(description|comment|title|text|message|note|notes|body|summary|review)(_|$)")
 """Columns of words, read as text where their values hardly come again."""
+
+GROUP = re.compile(
+    r"(^|_)(fips|zip|zipcode|postcode|precinct|district|ward)(_|$)|(fips|zip|(zip|post)code|precinct|district)$"
+)
+"""Words for numbers that are names of places or groups; `award` ends in one by accident."""
+
+QUANTITY = re.compile(
+    r"(^|_)(n|num|counts?|total|sum|amount|mean|average|avg|share|rate|percent|pct|population|size|area"
+    r"|price|cost|fee|paid|value|revenue|income|salary|balance|distance|duration|seconds|minutes)(_|$)"
+)
+"""Words for numbers that are measures, though each stood once, or of a place: how many live there is no name of it."""
+
+NUMBERED = 100
+"""Rows from which on whole numbers of which each stands once are taken for numbers of the rows."""
 
 MANY, LONE = 1_000, 0.5
 """A category with more values than the one, and more than the other of its rows, hardly repeats."""
@@ -171,9 +185,16 @@ def annotation(proposal: Proposal, table: SeenTable, column: SeenColumn) -> dict
     if PERSONAL.search(column.name):
         return {"pii": True}
     kind, known = family("timestamp" if column.ticks else column.data_type), table.rows - column.nulls
-    attributes = proposal.references(column) if any(event.table is table for event in proposal.events) else None
+    is_event = any(event.table is table for event in proposal.events)
+    attributes = proposal.references(column) if is_event else None
     if attributes is not None:
         return {"type": "category", "references": attributes}
+    if kind in ("number", "floating") and not QUANTITY.search(column.name.lower()):
+        is_whole = WHOLE_NUMBER.search(column.data_type) is not None
+        if is_event and is_whole and known >= NUMBERED and table.is_key(column):
+            return {"type": "ignore"}
+        if GROUP.search(column.name.lower()):
+            return {"type": "category"}
     if kind == "text" and column.distinct > max(MANY, LONE * known):
         return {"type": "text" if WORDS.search(column.name) else "ignore"}
     return {}

@@ -85,6 +85,69 @@ def test_columns_are_annotated_where_names_and_types_do_not_tell(proposal: Propo
     assert of(customers, "e_mail") == {"pii": True}
 
 
+def visits_with(folder: Path, column: str, values: str, rows: int = 300) -> tuple[Proposal, SeenTable]:
+    """A proposal for visits, which have a column beside their user, kind and time."""
+    query = f"select i % 30 as user_id, 'k' || i % 3 as kind, {values} as {column}, {DAILY} from range({rows}) as t (i)"
+    proposal = propose(look([csv(folder, "visits.csv", query)]))
+    return proposal, proposal.events[0].table
+
+
+@pytest.mark.parametrize(
+    ("values", "rows", "expected"),
+    [
+        ("i", 300, {"type": "ignore"}),
+        ("7919 * i % 300", 300, {"type": "ignore"}),  # in any order
+        ("i", 99, {}),
+        ("i // 2", 300, {}),
+        ("case when i <> 7 then i end", 300, {}),
+        ("i + 0.5", 300, {}),
+    ],
+)
+def test_numbers_of_rows_are_not_read(tmp_path: Path, values: str, rows: int, expected: dict[str, object]) -> None:
+    proposal, visits = visits_with(tmp_path, "rownames", values, rows)
+    column = visits.column("rownames")
+    assert column is not None
+    assert annotation(proposal, visits, column) == expected
+    assert visits.time is not None
+    assert annotation(proposal, visits, visits.time) == {}
+
+
+def test_an_amount_of_which_each_stands_once_is_read(tmp_path: Path) -> None:
+    proposal, visits = visits_with(tmp_path, "fee_paid", "7919 * i")
+    column = visits.column("fee_paid")
+    assert column is not None
+    assert column.distinct == visits.rows
+    assert annotation(proposal, visits, column) == {}
+
+
+def test_numbers_of_facts_are_no_numbers_of_rows(tmp_path: Path) -> None:
+    query = f"select i % 200 as user_id, 'k' || i % 3 as kind, {DAILY} from range(2000) as t (i)"
+    people = "select i as user_id, i * 17 as salary from range(200) as t (i)"
+    proposal = propose(look([csv(tmp_path, "visits.csv", query), csv(tmp_path, "users.csv", people)]))
+    (users,) = [table for table, _ in proposal.attributes]
+    column = users.column("salary")
+    assert column is not None
+    assert annotation(proposal, users, column) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_group"),
+    [
+        *((name, True) for name in ("fips", "statefips", "zip_4", "home_zip", "zipcode", "postcode", "precinct")),
+        *((name, True) for name in ("police_district", "ward", "ward_number", "county_fips_2010")),
+        *((name, False) for name in ("award", "reward", "zipped", "wards_visited", "district_population", "n_ward")),
+    ],
+)
+@pytest.mark.parametrize("values", ["i % 7", "1.5 * (i % 7)"], ids=["whole", "floating"])
+def test_numbers_that_are_names_of_places_are_categories(
+    tmp_path: Path, name: str, is_group: bool, values: str
+) -> None:
+    proposal, visits = visits_with(tmp_path, name, values)
+    column = visits.column(name)
+    assert column is not None
+    assert annotation(proposal, visits, column) == ({"type": "category"} if is_group else {})
+
+
 @pytest.mark.parametrize(
     ("column", "values", "expected"),
     [
