@@ -11,8 +11,9 @@ from basemodel_ops.artifacts import ArtifactStore
 from basemodel_ops.contract.types import Contract
 from basemodel_ops.insight.traits import WEEKDAYS
 from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
+from basemodel_ops.stages.insight.lines import Line
 from basemodel_ops.stages.insight.typical_windows import Judged, Seen
-from basemodel_ops.stages.insight.windows import Line, Windows
+from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.snapshot.times import to_datetime
 
 RARE = 0.05

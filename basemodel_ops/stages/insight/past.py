@@ -12,8 +12,9 @@ from basemodel_ops.representation.workers import parallel_map
 from basemodel_ops.stages.features.builder import GROUP, Builder, Part
 from basemodel_ops.stages.features.reading import Chosen
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
+from basemodel_ops.stages.insight.lines import lines_of
 from basemodel_ops.stages.insight.typical_windows import Contemporaries, TypicalWindows
-from basemodel_ops.stages.insight.windows import Windows, lines_of
+from basemodel_ops.stages.insight.windows import Windows
 from basemodel_ops.stages.scoring.population import population_query
 from basemodel_ops.stages.scoring.scoring import check_layout
 from basemodel_ops.stages.snapshot.times import to_datetime

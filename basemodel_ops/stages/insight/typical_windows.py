@@ -10,7 +10,8 @@ from basemodel_ops.insight import counts, shares
 from basemodel_ops.insight.conformal import ContemporaryRanks, Ranks, combined
 from basemodel_ops.insight.counts import Chance, Errors, Expected, Reading
 from basemodel_ops.insight.shares import Mixture
-from basemodel_ops.stages.insight.windows import Happened, Line, Windows
+from basemodel_ops.stages.insight.lines import Line
+from basemodel_ops.stages.insight.windows import Happened, Windows
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,29 @@ class Counts:
         return Expected.of(windows.logit(line.source), self.number.of_rows(inputs), self.read), number
 
 
+@dataclass(frozen=True)
+class Amounts:
+    """What is usual of the mean of a number: how much forecasts say, how much an entity's own past, and how far both
+    miss; of what each has a level of its own, as of places, a forecast alone says little."""
+
+    mean: Reading
+    errors: Errors
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Windows, np.ndarray]], line: Line) -> "Amounts":
+        """Of past windows and those rows of each that are learnt from, bool (rows,)."""
+        seen = [
+            [
+                values[rows]
+                for values in (np.log1p(windows.number(line.source)), *windows.sizes(line.source, line.column))
+            ]
+            for windows, rows in parts
+        ]
+        height, sizes, inputs = (np.concatenate(values) for values in zip(*seen, strict=True))
+        mean = Reading.of(inputs[np.isfinite(sizes)], sizes[np.isfinite(sizes)])
+        return cls(mean, Errors.of(height, sizes - mean.of_rows(inputs)))
+
+
 def _counts_and_inputs(line: Line, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """How many events or days there were, (rows,), and what told so: the forecast, and how many there used to be."""
     number, last, typical = windows.amounts(line)
@@ -109,7 +133,7 @@ class TypicalWindows:
     """Lines, and of each what is learnt of it: from one half of past windows how odd another window is in it."""
 
     lines: list[Line]
-    models: list[Counts | Errors | Items]
+    models: list[Counts | Amounts | Items]
     ranks: list[Ranks]
     past: np.ndarray
     """How odd the windows of the other half are in all, ascending."""
@@ -176,20 +200,14 @@ class TypicalWindows:
         return judged, np.stack(chances, axis=1)
 
 
-def _fit_line(line: Line, parts: Sequence[tuple[Windows, np.ndarray]]) -> Counts | Errors | Items:
+def _fit_line(line: Line, parts: Sequence[tuple[Windows, np.ndarray]]) -> Counts | Amounts | Items:
     """What is usual of a line."""
-    if line.kind != "amount":
-        return (Items if line.size else Counts).of(parts, line)
-    results = [
-        (np.log1p(windows.number(line.source))[rows], (sizes - predicted)[rows])
-        for windows, rows in parts
-        for sizes, predicted in (windows.sizes(line.source, line.column),)
-    ]
-    heights, errors = (np.concatenate(values) for values in zip(*results, strict=True))
-    return Errors.of(heights, errors)
+    if line.kind == "amount":
+        return Amounts.of(parts, line)
+    return (Items if line.size else Counts).of(parts, line)
 
 
-def _judged(line: Line, model: Counts | Errors | Items, windows: Windows) -> Judged:
+def _judged(line: Line, model: Counts | Amounts | Items, windows: Windows) -> Judged:
     """How odd windows are in a line."""
     if isinstance(model, Counts):
         expected, number = model.windows(line, windows)
@@ -206,8 +224,9 @@ def _judged(line: Line, model: Counts | Errors | Items, windows: Windows) -> Jud
         score = shares.surprise(chances, items.row, len(windows))
         return Judged(score, count, count, np.full(len(windows), np.nan), seen)
     number = windows.number(line.source)
-    sizes, predicted = windows.sizes(line.source, line.column)
-    bias, spread = model.at(np.log1p(number))
+    sizes, inputs = windows.sizes(line.source, line.column)
+    predicted = model.mean.of_rows(inputs)
+    bias, spread = model.errors.at(np.log1p(number))
     divisor = np.maximum(number, 1)
     observed, about = (
         signed_expm1(size + np.log1p(number)) / divisor for size in (np.nan_to_num(sizes), predicted + bias)

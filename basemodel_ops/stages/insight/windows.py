@@ -6,63 +6,25 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit, log_expit
 
-from basemodel_ops.artifacts import ArtifactStore
-from basemodel_ops.contract.types import Contract
 from basemodel_ops.emde import decayed_counts
-from basemodel_ops.encoders import Vocabulary, track_names
+from basemodel_ops.encoders import Vocabulary
 from basemodel_ops.encoders.numbers import signed_log1p
-from basemodel_ops.encoders.time import HOURS, WEEKDAYS
 from basemodel_ops.insight.counts import LEAST
-from basemodel_ops.representation import History, SourcePlan
+from basemodel_ops.representation import History
 from basemodel_ops.representation.history import DAY
 from basemodel_ops.representation.sessions import once_per_session, session_indices
 from basemodel_ops.stages.features.builder import Builder, Part
-from basemodel_ops.stages.features.encoder_artifact import EncoderArtifact
 from basemodel_ops.stages.features.rows import RowsInMemory
 from basemodel_ops.stages.foundation import learner_layout
 from basemodel_ops.stages.foundation.checkpoint import Checkpoint
-from basemodel_ops.stages.insight.profiles import personal
+from basemodel_ops.stages.insight.lines import Line
 from basemodel_ops.stages.snapshot.sampling import hashes_of, shares
 
 WINDOW = 28
 """Windows are as long as the pretrained horizon nearest to this, in days."""
 
-ITEMS = 1000
-"""Items of a column that are told apart; all others, and those never seen in training, are one."""
-
 NEAR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16
 """What an event says of the hours around its own."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """Something of a source that is foreseen."""
-
-    source: str
-    column: str
-    """Empty of the number of events and of days with any."""
-    kind: str
-    """`events`, `days`, `amount`, `item`, `hour` or `weekday`."""
-    track: str = ""
-    size: int = 0
-    """Cells of an item, an hour or a weekday; the last of items is that of all others."""
-
-
-def lines_of(contract: Contract, store: ArtifactStore, plans: list[SourcePlan]) -> list[Line]:
-    """All that is foreseen of the sources, but for personal columns: what is odd is published."""
-    hidden, results = personal(contract), []
-    for plan in plans:
-        encoder, time = EncoderArtifact.current(store, plan.name), contract.event(plan.name).time
-        results += [Line(plan.name, "", kind) for kind in ("events", "days")]
-        results += [Line(plan.name, number, "amount") for number in plan.numbers]
-        for column in plan.top_items:
-            size = min(encoder.size(column), ITEMS) + 1
-            results.append(Line(plan.name, column, "item", column, size))
-        for kind, row in (("hour", HOURS), ("weekday", WEEKDAYS)):
-            track = track_names(time, 3)[row]
-            if track in plan.cells:
-                results.append(Line(plan.name, time, kind, track, plan.cells[track]))
-    return [line for line in results if (line.source, line.column) not in hidden]
 
 
 def window_days(horizons: tuple[int, ...], wanted: int = WINDOW) -> int:
@@ -172,15 +134,21 @@ class Windows:
         return total[high] - total[low], total[low] - total[before], (total[low] - total[first]) / windows
 
     def sizes(self, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """Of a number column, the log of its sum less that of the number of events, and what was foreseen, (rows,)."""
+        """Of a number column, the log of its sum less that of the number of events, (rows,), and what told so: what was
+        foreseen, and the same of all windows before, (rows, 2)."""
         low, high = self.bounds(source)
-        values = self.history(source).numbers[column].astype(np.float64)
+        history = self.history(source)
+        values, first = history.numbers[column].astype(np.float64), history.start[self.entity]
         is_known = np.isfinite(values)
         count, total = (np.append(0, np.cumsum(is_known)) for is_known in (is_known, np.where(is_known, values, 0)))
-        number = count[high] - count[low]
-        sizes = signed_log1p(total[high] - total[low]) - np.log1p(number)
+        (number, sizes), (known_before, before) = (
+            (count[end] - count[begin], signed_log1p(total[end] - total[begin]) - np.log1p(count[end] - count[begin]))
+            for begin, end in ((low, high), (first, low))
+        )
         predicted = self._predicted("amount", source, column) - self._predicted("amount", source, "events")
-        return np.where(number > 0, sizes, np.nan), predicted / np.maximum(expit(self.logit(source)), LEAST)
+        predicted /= np.maximum(expit(self.logit(source)), LEAST)
+        inputs = np.stack([predicted, np.where(known_before > 0, before, predicted)], axis=1)
+        return np.where(number > 0, sizes, np.nan), inputs
 
     def _predicted(self, kind: str, source: str, column: str) -> np.ndarray:
         """One number of the forecast, (rows,)."""
