@@ -231,4 +231,6 @@ def _judged(line: Line, model: Counts | Amounts | Items, windows: Windows) -> Ju
     observed, about = (
         signed_expm1(size + np.log1p(number)) / divisor for size in (np.nan_to_num(sizes), predicted + bias)
     )
+    never_below = (observed >= 0) & (inputs[:, 1:] >= 0).all(axis=1)
+    about = np.where(never_below, np.maximum(about, 0), about)
     return Judged(np.abs(sizes - predicted - bias) / spread, number.astype(float), observed, about)

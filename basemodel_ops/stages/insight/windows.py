@@ -135,7 +135,7 @@ class Windows:
 
     def sizes(self, source: str, column: str) -> tuple[np.ndarray, np.ndarray]:
         """Of a number column, the log of its sum less that of the number of events, (rows,), and what told so: what was
-        foreseen, and the same of all windows before, (rows, 2)."""
+        foreseen, and the same of all events before and of the newest of these, (rows, 3)."""
         low, high = self.bounds(source)
         history = self.history(source)
         values, first = history.numbers[column].astype(np.float64), history.start[self.entity]
@@ -147,8 +147,10 @@ class Windows:
         )
         predicted = self._predicted("amount", source, column) - self._predicted("amount", source, "events")
         predicted /= np.maximum(expit(self.logit(source)), LEAST)
-        inputs = np.stack([predicted, np.where(known_before > 0, before, predicted)], axis=1)
-        return np.where(number > 0, sizes, np.nan), inputs
+        newest = np.append(-1, np.maximum.accumulate(np.where(is_known, np.arange(len(values)), -1)))[low]
+        last = signed_log1p(np.append(values, 0)[newest]) - np.log(2)  # as of a window with this event alone
+        inputs = [predicted, *(np.where(known_before > 0, level, predicted) for level in (before, last))]
+        return np.where(number > 0, sizes, np.nan), np.stack(inputs, axis=1)
 
     def _predicted(self, kind: str, source: str, column: str) -> np.ndarray:
         """One number of the forecast, (rows,)."""
