@@ -55,8 +55,11 @@ ACTIVITY_A_SECOND = 1_600
 ITEMS_A_SECOND = 6e6
 """Numbers of rows that the learners of items take."""
 
-FITTED_A_SECOND = {Shape.ANSWER: 1_500, Shape.LABELS: 400, Shape.ITEMS: 300}
+FITTED_A_SECOND = {Shape.ANSWER: 3_000, Shape.LABELS: 400, Shape.ITEMS: 300}
 """Labelled rows that the candidates of a task take."""
+
+FITTED_SECONDS, MANY_OUTPUTS = 20, 3
+"""What one answer takes however few the rows are; and so many times as long where it is of classes or periods."""
 
 ANSWERED_A_SECOND = {Shape.ANSWER: 3_000, Shape.LABELS: 1_500, Shape.ITEMS: 600}
 """Entities that a task is asked about."""
@@ -139,6 +142,8 @@ def _fitting(task: Task, settings: Settings, snapshot: Snapshot) -> Line:
         events = snapshot.events[task.predicts.source] if task.predicts else 0
         memory = BASE + RANKED_MB + min(events, EVENTS) * 350 / MB
     seconds = rows * task.form.rows_each / FITTED_A_SECOND[task.form.shape]
+    if task.form.shape is Shape.ANSWER:
+        seconds = (FITTED_SECONDS + seconds) * (MANY_OUTPUTS if task.form.has_labels or task.observed else 1)
     return Line(model_key(task.name), rows, READ, 20, memory, seconds / 60)
 
 
