@@ -6,7 +6,6 @@ from dataclasses import replace
 import duckdb
 from sqlglot import exp
 
-from basemodel_ops.contract.inference import family
 from basemodel_ops.proposal.moments import timestamp_of_column
 from basemodel_ops.proposal.seen import SeenColumn, SeenTable
 
@@ -21,18 +20,13 @@ def with_rhythm(connection: duckdb.DuckDBPyConnection, tables: Sequence[SeenTabl
             table,
             columns=tuple(
                 replace(column, days_apart=_days_apart(connection, table, column, table.time))
-                if table.time is not None and not table.is_sampled and _may_be_of(table, column)
+                if table.time is not None and not table.is_sampled and table.comes_again(column)
                 else column
                 for column in table.columns
             ),
         )
         for table in tables
     ]
-
-
-def _may_be_of(table: SeenTable, column: SeenColumn) -> bool:
-    is_name = family(column.data_type) in ("text", "number") and not column.is_timestamp
-    return is_name and 2 <= column.distinct <= (table.rows - column.nulls) / 2
 
 
 def _days_apart(

@@ -205,8 +205,7 @@ def _entity(dated: Sequence[SeenTable], wanted: str | None) -> str:
     shared: dict[str, int] = {}
     for table in dated:
         for column in table.columns:
-            is_name = family(column.data_type) in ("text", "number") and not column.is_timestamp
-            if is_name and 2 <= column.distinct <= (table.rows - column.nulls) / 2:
+            if table.comes_again(column):
                 shared[column.name] = shared.get(column.name, 0) + 1
     named = {name: bool(WHOSE.search(name)) for name in shared}
     if wanted is not None:

@@ -50,6 +50,11 @@ class SeenColumn:
         """Whether it is a timestamp or a date, or a number that stands for one."""
         return is_timestamp(self.data_type) or self.ticks > 0 or self.is_year
 
+    @property
+    def is_name(self) -> bool:
+        """Whether its values may name something: texts and whole numbers that are no moments."""
+        return family(self.data_type) in ("text", "number") and not self.is_timestamp
+
 
 @dataclass(frozen=True)
 class SeenTable:
@@ -111,8 +116,11 @@ class SeenTable:
 
     def is_key(self, column: SeenColumn) -> bool:
         """Whether every row has a value of its own in a column, which is no moment."""
-        is_name = family(column.data_type) in ("text", "number") and not column.is_timestamp
-        return is_name and column.distinct == self.rows > 1 and not column.nulls
+        return column.is_name and column.distinct == self.rows > 1 and not column.nulls
+
+    def comes_again(self, column: SeenColumn) -> bool:
+        """Whether its values, which are no moments, stand twice on average: so it may say whose rows these are."""
+        return column.is_name and 2 <= column.distinct <= (self.rows - column.nulls) / 2
 
     @property
     def source(self) -> exp.Select:
