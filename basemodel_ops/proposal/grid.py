@@ -20,7 +20,7 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 def cadence_and_horizon(table: SeenTable, time: str, entity: str, days: int) -> tuple[str, int]:
     """The distance of cutoffs, and the days that a question about entities of a table looks ahead.
 
-    A month ahead every week, or as far as the days of an entity are apart: of patients who are seen once a year nobody
+    A month ahead every week, or as far as the days of an entity are apart: of people who are seen once a year nobody
     comes back within a month, and little is new every week.
 
     Args:
