@@ -39,7 +39,7 @@ FEATURE_SETS = {
 
 
 LEVELLED = {**RECIPES, "levelled items": ("levelled", "all")}
-"""The heads of an answer that is one number."""
+"""The heads of an amount."""
 
 SLOW = {"boosted", "boosted items", "sharp items", "levelled items"}
 """Heads that are left out where features or classes are very many."""

@@ -51,11 +51,8 @@ class LinearHead:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
-        return kind_of(self.kind).from_logits(self.logits(features))
-
-    def logits(self, features: np.ndarray) -> np.ndarray:
-        """Sums before the link, float64 (rows, outputs)."""
-        return (self._scaled(features) @ self._arrays["weights"].T + self._arrays["bias"]).astype(np.float64)
+        logits = (self._scaled(features) @ self._arrays["weights"].T + self._arrays["bias"]).astype(np.float64)
+        return kind_of(self.kind).from_logits(logits)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """What each feature adds to the one sum there is, beside a row that is usual in all, (rows, features + 1); the

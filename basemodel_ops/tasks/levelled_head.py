@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from basemodel_ops.boosting.forest import Forest
 from basemodel_ops.tasks.boosted_head import BoostedHead
 from basemodel_ops.tasks.heads import LinearHead, State
-from basemodel_ops.tasks.kinds import kind_of
 
 STRENGTH, FOLDS = 0.1, 4
 """Of the line, which is one of many numbers; and parts of the rows, each of which the trees see by a line that learnt
@@ -15,7 +13,7 @@ LINE = "line "
 
 
 class LevelledHead(BoostedHead):
-    """A linear head, and boosted models of what it leaves, of answers that are one number."""
+    """A linear head, and boosted models of what it leaves of amounts."""
 
     _line: LinearHead
 
@@ -27,10 +25,8 @@ class LevelledHead(BoostedHead):
         # Rows of one entity stand together, so few parts hold an entity that others hold too.
         for fold in np.array_split(every, FOLDS):
             others = np.delete(every, fold)
-            line = self._line
-            if np.ptp(target[others]):  # of rare answers all may be in this part
-                line = self._fitted(features[others], target[others], None if weight is None else weight[others])
-            start[fold] = line.logits(features[fold])[:, 0]
+            line = self._fitted(features[others], target[others], None if weight is None else weight[others])
+            start[fold] = line.predict(features[fold])
         self.learn(features, target, weight, start)
 
     def _fitted(self, features: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> LinearHead:
@@ -40,10 +36,7 @@ class LevelledHead(BoostedHead):
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Answers for the rows."""
-        self._forest = self._forest or Forest.of(self._boosters)
-        raw = self._forest.raw_scores(features) + self._line.logits(features.astype(np.float32))
-        from_logits = kind_of(self.kind).from_logits
-        return np.mean([from_logits(column[:, None]) for column in raw.T], axis=0)
+        return super().predict(features) + self._line.predict(features.astype(np.float32))
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """As of the trees alone, and what each feature adds to the line."""

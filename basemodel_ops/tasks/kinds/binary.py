@@ -8,7 +8,6 @@ import pyarrow as pa
 from basemodel_ops.contract.types import Task
 from basemodel_ops.errors import DataError
 from basemodel_ops.tasks.calibration import Calibration
-from basemodel_ops.tasks.feature_sets import LEVELLED
 from basemodel_ops.tasks.kinds.base import TaskKind, named
 from basemodel_ops.tasks.losses import MixtureLoss, log_loss
 from basemodel_ops.tasks.metrics import BINARY
@@ -18,7 +17,6 @@ from basemodel_ops.tasks.scarcity import scarcity
 class Binary(TaskKind):
     """Answers are chances of a yes."""
 
-    recipes = LEVELLED
     measures = BINARY
 
     def read(self, task: Task, target: pa.ChunkedArray) -> tuple[np.ndarray, list[str] | None]:
