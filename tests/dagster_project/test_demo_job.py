@@ -14,7 +14,6 @@ import dagster as dg
 import pytest
 
 from basemodel_ops.settings import Settings
-from basemodel_ops.stages.checks.explanations import LEAST_RATIO
 from basemodel_ops.stages.planning.budget import TRUSTED
 
 from .conftest import Run
@@ -139,7 +138,4 @@ def test_every_step_stays_under_its_bounds_of_memory_and_every_check_passes(
     result = [event.asset_check_evaluation_data for event in checks]
     assert all(current.passed or current.severity is dg.AssetCheckSeverity.WARN for current in result)
     # The week of Christmas is not like those before it, and the check of p-values says so.
-    failed = [current for current in result if not current.passed and current.check_name != "calibrated"]
-    # Of 20 explained households it is not sure whether named events matter three times as much: its interval says so.
-    assert {current.check_name for current in failed} <= {"faithful"}
-    assert all(float(str(current.metadata["ratio_high"].value)) >= LEAST_RATIO for current in failed)
+    assert {current.check_name for current in result if not current.passed} <= {"calibrated"}
